@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""What `ninja verify` runs: quick proofs, smoke fuzzing, then the replays and the report.
+
+Every step leaves a file below build/ that the report reads; the report is written also, and above
+all, when a step failed. Exit status: the worst of the steps.
+"""
+import argparse
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+TWINWALK = 'build/opt/twinwalk'
+PROOFS = 'build/proofs.json'
+FUZZ = 'build/fuzz.json'
+OUT = 'reports/out'
+
+
+def run(command, **more):
+    print('$ ' + ' '.join(command), flush=True)
+    return subprocess.run(command, **more).returncode
+
+
+def newer(path, than):
+    return os.path.exists(path) and os.path.getmtime(path) >= os.path.getmtime(than)
+
+
+def prove(args):
+    """Proofs depend on the program alone, so a finished file that is newer than it stands."""
+    if args.only != 'prove' and newer(PROOFS, TWINWALK):
+        with open(PROOFS) as f:
+            if json.load(f).get('complete'):
+                print(f'{PROOFS} is newer than {TWINWALK}: kept')
+                return 0
+    if os.path.exists(PROOFS):
+        os.remove(PROOFS)
+    return run([TWINWALK, 'prove', '--json', PROOFS])
+
+
+def fuzz_one(target, args):
+    """Runs one fuzz target from its seeds, without keeping what it finds interesting."""
+    name = os.path.basename(target)
+    seeds = f'traces/seed/{name}'
+    artifacts = f'build/finds/{name}/'
+    os.makedirs(artifacts, exist_ok=True)
+    before = set(glob.glob(artifacts + '*'))
+    limit = [f'-max_total_time={args.seconds}'] if args.seconds else [f'-runs={args.runs}']
+    dictionary = [f'-dict=fuzz/{name}.dict'] if os.path.exists(f'fuzz/{name}.dict') else []
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory() as corpus, \
+            open(f'build/finds/{name}.log', 'w+', errors='replace') as log:
+        status = run([target, corpus, seeds, f'-seed={args.seed}', f'-artifact_prefix={artifacts}',
+                      '-print_final_stats=1', '-timeout=60', '-rss_limit_mb=4096'] + limit +
+                     dictionary, stdout=log, stderr=subprocess.STDOUT)
+        log.seek(0)
+        said = log.read()
+    seconds = time.monotonic() - begun
+    runs = re.search(r'stat::number_of_executed_units:\s*(\d+)', said)
+    counts = {key: int(value) for key, value in
+              re.findall(r'^count::(\w+):\s*(\d+)', said, re.MULTILINE)}
+    finds = sorted(set(glob.glob(artifacts + '*')) - before)
+    result = {'target': name, 'runs': int(runs.group(1)) if runs else 0, 'seed': args.seed,
+              'seeds': len(glob.glob(seeds + '/*')), 'seconds': round(seconds, 1),
+              'status': status, 'finds': finds, 'counts': counts}
+    if status != 0:
+        print(said[-4000:])
+        print(f'{name}: ended with status {status}; to replay: {target} '
+              f'{finds[-1] if finds else ""}')
+    print(f'{name}: {result["runs"]} runs in {seconds:.0f} s, {len(finds)} finds', flush=True)
+    return result
+
+
+def fuzz(args):
+    """Smoke fuzzing: a fixed number of runs from a fixed seed."""
+    targets = sorted(t for t in glob.glob('build/fuzz/*_fuzzer') if os.access(t, os.X_OK))
+    results = [fuzz_one(target, args) for target in targets]
+    with open(FUZZ, 'w') as f:
+        json.dump({'targets': results}, f, indent=1)
+    if not results:
+        print('no fuzz target was built')
+    return 1 if not results or any(r['status'] for r in results) else 0
+
+
+def mutants(args):
+    """Planted faults of the model, each to be found by fuzzing from the seeds."""
+    return run(['build/opt/fuzz_run', '--mutants', '--json', 'build/mutants.json'])
+
+
+def report(args):
+    command = [TWINWALK, 'report', '-o', OUT]
+    for option, path in (('--proofs', PROOFS), ('--fuzz', FUZZ)):
+        if os.path.exists(path):
+            command += [option, path]
+    return run(command)
+
+
+STEPS = {'prove': prove, 'fuzz': fuzz, 'mutants': mutants, 'report': report}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--only', choices=STEPS, help='one step instead of prove, fuzz, report')
+    parser.add_argument('--runs', type=int, default=20000, help='of each fuzz target')
+    parser.add_argument('--seconds', type=int, help='of each fuzz target, instead of --runs')
+    parser.add_argument('--seed', type=int, default=1, help='of the fuzz engine')
+    args = parser.parse_args()
+    os.makedirs('build/finds', exist_ok=True)
+    statuses = {}
+    for name in [args.only] if args.only else ['prove', 'fuzz', 'report']:
+        begun = time.monotonic()
+        statuses[name] = STEPS[name](args)
+        print(f'== {name}: status {statuses[name]}, {time.monotonic() - begun:.0f} s', flush=True)
+    if 'report' in statuses:
+        print(f'report: {OUT}/index.html')
+    return max(abs(status) for status in statuses.values())
+
+
+if __name__ == '__main__':
+    sys.exit(main())

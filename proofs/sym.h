@@ -1,0 +1,321 @@
+// The symbolic domain: the same members as Concrete in traces/word.h, over arbitrary words. The
+// reference runs on it unchanged; what it does for every word is what the Explorer finds.
+//
+// A table is a list of places {present, row}. Looking a row up is a case split over the places;
+// Any, Count, EraseWhere, UpdateWhere are formulas and split nothing; an insert appends a place.
+// What the containers require (unique keys, disjoint intervals) is proved at each insert.
+#ifndef TWINWALK_PROOFS_SYM_H_
+#define TWINWALK_PROOFS_SYM_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "proofs/explorer.h"
+#include "proofs/term.h"
+
+namespace twinwalk::proofs {
+
+// Name of the group that collects what D::Require and the containers require.
+inline constexpr const char* kContractGroup = "contract";
+
+// c ? a : b, field by field.
+template <class Row>
+Row SelectRow(const B& c, const Row& a, const Row& b) {
+  Row out = b;
+  Row::Each([&](const char*, auto& o, const auto& x, const auto& y) { o = Select(c, x, y); }, out,
+            a, b);
+  return out;
+}
+template <class Row>
+B SameRows(const Row& a, const Row& b) {
+  B same = true;
+  Row::Each([&](const char*, const auto& x, const auto& y) { same = same && x == y; }, a, b);
+  return same;
+}
+
+// Proves `holds` where it is symbolic; a constant that does not hold is our own bug.
+void RequireContract(const B& holds, const char* what);
+
+template <class Row>
+class SymPlaces {
+ public:
+  struct Place {
+    B present;
+    Row row;
+  };
+  template <class P>
+  B Any(P&& p) const {
+    B any = false;
+    for (const Place& at : places_) any = any || (at.present && p(at.row));
+    return any;
+  }
+  template <class P>
+  W Count(P&& p) const {
+    W n = 0;
+    for (const Place& at : places_) n += Select(at.present && p(at.row), W(1), W(0));
+    return n;
+  }
+  template <class P, class F>
+  W Sum(P&& p, F&& f) const {
+    W n = 0;
+    for (const Place& at : places_) n += Select(at.present && p(at.row), W(f(at.row)), W(0));
+    return n;
+  }
+  template <class P>
+  Row* Pick(P&& p) {
+    for (Place& at : places_) {
+      if (at.present.is_constant() && !at.present.constant()) continue;
+      if (at.present && p(at.row)) return &at.row;
+    }
+    return nullptr;
+  }
+  template <class P>
+  const Row* Pick(P&& p) const {
+    return const_cast<SymPlaces*>(this)->Pick(p);
+  }
+  template <class P>
+  void EraseWhere(P&& p) {
+    for (Place& at : places_) at.present = at.present && !B(p(at.row));
+  }
+  template <class P, class F>
+  void UpdateWhere(P&& p, F&& f) {
+    for (Place& at : places_) {
+      const B hit = at.present && p(at.row);
+      if (hit.is_constant() && !hit.constant()) continue;
+      Row changed = at.row;
+      f(changed);
+      at.row = SelectRow(hit, changed, at.row);
+    }
+  }
+  template <class P, class F>
+  void Each(P&& p, F&& f) {
+    const size_t n = places_.size();
+    for (size_t i = 0; i < n; ++i)
+      if (places_[i].present && p(places_[i].row)) f(places_[i].row);
+  }
+  template <class F>
+  void EachIndex(F&& f) const {
+    for (const Place& at : places_) f(at.present, at.row);
+  }
+  size_t size() const { return places_.size(); }
+  void Clear() { places_.clear(); }
+  // For building a state: no requirement is checked.
+  std::deque<Place>& places() { return places_; }
+  const std::deque<Place>& places() const { return places_; }
+
+ protected:
+  Row* Append(const Row& row) {
+    places_.push_back({B(true), row});
+    return &places_.back().row;
+  }
+  std::deque<Place> places_;  // pointers to rows stay valid
+};
+
+template <class Row>
+class SymTable : public SymPlaces<Row> {
+ public:
+  Row* Find(const W& key) {
+    return this->Pick([&](const Row& row) { return row.key == key; });
+  }
+  const Row* Find(const W& key) const { return const_cast<SymTable*>(this)->Find(key); }
+  Row* Insert(const Row& row) {
+    RequireContract(!this->Any([&](const Row& other) { return other.key == row.key; }),
+                    "an inserted key is new");
+    return this->Append(row);
+  }
+  void Erase(const W& key) {
+    this->EraseWhere([&](const Row& row) { return row.key == key; });
+  }
+};
+
+template <class Row>
+class SymIntervals : public SymPlaces<Row> {
+ public:
+  Row* Containing(const W& space, const W& address) {
+    return this->Pick([&](const Row& row) { return Contains(row, space, address); });
+  }
+  const Row* Containing(const W& space, const W& address) const {
+    return const_cast<SymIntervals*>(this)->Containing(space, address);
+  }
+  template <class P>
+  B AnyContaining(const W& space, const W& address, P&& p) const {
+    return this->Any([&](const Row& row) { return Contains(row, space, address) && p(row); });
+  }
+  template <class P>
+  B AnyOverlapping(const W& space, const W& first, const W& last, P&& p) const {
+    return this->Any([&](const Row& row) { return Meets(row, space, first, last) && p(row); });
+  }
+  template <class F>
+  void EachOverlapping(const W& space, const W& first, const W& last, F&& f) {
+    this->Each([&](const Row& row) { return Meets(row, space, first, last); }, f);
+  }
+  Row* Insert(const Row& row) {
+    RequireContract(
+        !this->Any([&](const Row& other) { return Meets(other, row.space, row.first, row.last); }),
+        "an inserted interval overlaps none");
+    RequireContract(row.first <= row.last, "an inserted interval is not empty");
+    return this->Append(row);
+  }
+  template <class P>
+  void EraseOverlapping(const W& space, const W& first, const W& last, P&& p) {
+    this->EraseWhere([&](const Row& row) { return Meets(row, space, first, last) && p(row); });
+  }
+
+ private:
+  static B Contains(const Row& row, const W& space, const W& address) {
+    return row.space == space && row.first <= address && address <= row.last;
+  }
+  static B Meets(const Row& row, const W& space, const W& first, const W& last) {
+    return row.space == space && row.first <= last && first <= row.last;
+  }
+};
+
+// Equal rows may stand in two places: no member of a bag can tell.
+template <class Row>
+class SymBag : public SymPlaces<Row> {
+ public:
+  void Insert(const Row& row) { this->Append(row); }
+};
+
+class Sym {
+ public:
+  using W = proofs::W;
+  using B = proofs::B;
+  template <class Row> using Table = SymTable<Row>;
+  template <class Row> using Intervals = SymIntervals<Row>;
+  template <class Row> using Bag = SymBag<Row>;
+
+  explicit Sym(Explorer* explorer) : explorer_(explorer) {}
+  Explorer* explorer() const { return explorer_; }
+
+  static W Sel(const B& c, const W& a, const W& b) { return Select(c, a, b); }
+  static B SelB(const B& c, const B& a, const B& b) { return Select(c, a, b); }
+
+  // Called through the instance (`d.Merged(f)`), which is also legal where it is static.
+  template <class F>
+  auto Merged(F&& f) {
+    using T = decltype(f());
+    auto results = std::make_shared<std::vector<T>>();
+    std::shared_ptr<void> joined = explorer_->Merge(
+        [&] { results->push_back(f()); },
+        [&](const std::vector<B>& conditions) -> std::shared_ptr<void> {
+          T all = results->back();
+          for (size_t i = results->size() - 1; i-- > 0;)
+            all = Join(conditions[i], (*results)[i], all);
+          return std::make_shared<T>(all);
+        });
+    return *std::static_pointer_cast<T>(joined);
+  }
+  void Require(const B& holds, const char* what) {
+    explorer_->Prove(kContractGroup, what, holds);
+  }
+  void Axiom(const B& holds, const char*) { explorer_->Axiom(holds); }
+
+  // Not inside Merged: a joined result has no place for a pointer.
+  template <class Row, class P>
+  const Row* Choose(const SymBag<Row>& bag, P&& p) {
+    const auto& places = bag.places();
+    const int choice = explorer_->Fork(1 + static_cast<int>(places.size()));
+    if (choice == 0) return nullptr;
+    const auto& at = places[static_cast<size_t>(choice) - 1];
+    explorer_->Assume(at.present && p(at.row));  // else it is present memory once more
+    return &at.row;
+  }
+
+  // Any free word, or 0: more than the concrete domain does (it gives 0 only when none is free).
+  template <class P>
+  W LowestFree(const W& first, const W& last, P&& used) {
+    if (explorer_->Fork(2) == 1) return 0;
+    const W free = explorer_->Fresh("free");
+    explorer_->Assume(first <= free && free <= last);
+    explorer_->Assume(!B(used(free)));
+    return free;
+  }
+  template <class F, class P>
+  W Solve(F&&, P&& property, const char*) {
+    const W found = explorer_->Fresh("solved");
+    explorer_->Assume(property(found));
+    return found;
+  }
+
+ private:
+  static W Join(const B& c, const W& a, const W& b) { return Select(c, a, b); }
+  static B Join(const B& c, const B& a, const B& b) { return Select(c, a, b); }
+  template <class T>
+  static T Join(const B& c, const T& a, const T& b) { return SelectRow(c, a, b); }
+
+  Explorer* explorer_;
+};
+
+// ---- Arbitrary states ----------------------------------------------------------------------------
+
+// Which bits of a field may be set: (row kind, field) -> mask.
+using Widths = std::function<uint64_t(const char* row, const char* field)>;
+
+template <class Row>
+Row FreshRow(Explorer* e, const std::string& name, const Widths& widths) {
+  Row row;
+  Row::Each([&](const char* field, W& word) {
+    word = e->Fresh(name + "." + field, widths(Row::kName, field));
+  }, row);
+  return row;
+}
+
+// n places, each of which may be empty, in ascending order of their keys, those present first: no
+// state is lost by it, because no member of a table can tell in which place a row stands.
+template <class Row>
+void FillTable(Explorer* e, SymTable<Row>* table, int n, const Widths& widths) {
+  auto& places = table->places();
+  for (int i = 0; i < n; ++i) {
+    const std::string name = Row::kName + std::to_string(i);
+    places.push_back({e->FreshB(name), FreshRow<Row>(e, name, widths)});
+    if (i == 0) continue;
+    const auto& before = places[static_cast<size_t>(i) - 1];
+    e->Assume(!places.back().present || before.present);
+    e->Assume(!places.back().present || before.row.key < places.back().row.key);
+  }
+}
+template <class Row>
+void FillIntervals(Explorer* e, SymIntervals<Row>* table, int n, const Widths& widths) {
+  auto& places = table->places();
+  for (int i = 0; i < n; ++i) {
+    const std::string name = Row::kName + std::to_string(i);
+    places.push_back({e->FreshB(name), FreshRow<Row>(e, name, widths)});
+    const Row& row = places.back().row;
+    e->Assume(!places.back().present || row.first <= row.last);
+    if (i == 0) continue;
+    const auto& before = places[static_cast<size_t>(i) - 1];
+    e->Assume(!places.back().present || before.present);
+    e->Assume(!places.back().present || before.row.space < row.space ||
+              (before.row.space == row.space && before.row.last < row.first));
+  }
+}
+template <class Row>
+void FillBag(Explorer* e, SymBag<Row>* bag, int n, const Widths& widths) {
+  auto& places = bag->places();
+  for (int i = 0; i < n; ++i) {
+    const std::string name = Row::kName + std::to_string(i);
+    places.push_back({e->FreshB(name), FreshRow<Row>(e, name, widths)});
+    if (i > 0)
+      e->Assume(!places.back().present || places[static_cast<size_t>(i) - 1].present);
+  }
+}
+
+// The same row with the numbers that an assignment gives. Out is Row over the concrete domain.
+template <class Out, class Row>
+Out ValueOf(const Assignment& model, const Row& row) {
+  std::vector<uint64_t> numbers;
+  Row::Each([&](const char*, const W& word) { numbers.push_back(model.Value(word)); }, row);
+  Out out;
+  size_t at = 0;
+  Out::Each([&](const char*, uint64_t& number) { number = numbers[at++]; }, out);
+  return out;
+}
+
+}  // namespace twinwalk::proofs
+
+#endif  // TWINWALK_PROOFS_SYM_H_

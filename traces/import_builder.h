@@ -1,0 +1,68 @@
+// What all importers share: the trace under construction, who returned which number, and the counts.
+#ifndef TWINWALK_TRACES_IMPORT_BUILDER_H_
+#define TWINWALK_TRACES_IMPORT_BUILDER_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "traces/import.h"
+#include "traces/import_handles.h"
+
+namespace twinwalk {
+
+class ImportBuilder {
+ public:
+  ImportBuilder(ImportedCapture* out, const ReadLimits& limits) : out_(out), limits_(limits) {
+    out_->trace.world.devices.clear();
+    out_->trace.world.processes.clear();
+  }
+
+  World& world() { return out_->trace.world; }
+  ImportStats& stats() { return out_->stats; }
+  ImportHandles& handles() { return handles_; }
+  Op& op(Handle ordinal) { return out_->trace.ops[ordinal]; }
+
+  // Appends; the ordinal. Beyond the limits nothing is appended any more and full() is true.
+  Handle Add(Op op);
+  bool full() const { return full_; }
+
+  // Index of a process, made at its first call. nullopt: more than kMaxProcesses at once.
+  std::optional<uint8_t> Process(uint64_t pid);
+  void EndProcess(uint64_t pid) { processes_.erase(pid); }
+  // Index of the device behind /dev/vfio/devices/NAME; nullopt beyond kMaxDevices.
+  std::optional<uint32_t> Device(const std::string& cdev);
+  // A fact: the PCI address ("0000:00:10.0") of a cdev. Its stream id is its requester id.
+  void SetAddress(const std::string& cdev, const std::string& address);
+  std::optional<uint32_t> DeviceAt(const std::string& address) const;
+
+  // The next ordinal of memory (Piece::backing).
+  uint64_t NewBacking() { return ++backings_; }
+
+  // Makes `*handle` (number `bit` of its Op) the result of Op `from`.
+  static void Name(Op* op, int bit, Handle* handle, std::optional<Handle> from) {
+    if (!from.has_value()) return;
+    *handle = *from;
+    op->results |= static_cast<uint8_t>(1 << bit);
+  }
+
+ private:
+  ImportedCapture* out_;
+  ReadLimits limits_;
+  ImportHandles handles_;
+  std::map<uint64_t, uint8_t> processes_;
+  std::map<std::string, uint32_t> devices_;       // by cdev
+  std::map<std::string, std::string> addresses_;  // by cdev
+  uint64_t backings_ = 0;
+  uint64_t payload_ = 0;
+  bool full_ = false;
+};
+
+// 0000:00:10.0 -> 0x80. nullopt when it is no PCI address. `prefix`: text may follow it.
+std::optional<uint32_t> RequesterId(const std::string& address);
+
+}  // namespace twinwalk
+
+#endif  // TWINWALK_TRACES_IMPORT_BUILDER_H_
