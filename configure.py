@@ -25,51 +25,126 @@ from ninja_syntax import NinjaFile  # noqa: E402
 # ---- What exists: one list a folder, one line an idea ------------------------------------------
 
 TRACES = """
-capture_lines.cc capture_lines.h
+capture_lines.cc capture_lines.h capture_lines_test.cc
 check.h
-compare.cc compare.h
+compare.cc compare.h compare_test.cc
+frame.h
+frame_reader.cc frame_reader.h
 freedoms.h
-import.h
+import.cc import.h import_test.cc
+import_builder.cc import_builder.h
 import_handles.cc import_handles.h import_handles_test.cc
+import_recorded.cc import_recorded.h
+import_vrec.cc import_vrec.h
+import_vrec_memory.cc
+import_vsmmucli.cc import_vsmmucli.h
 invariants.h invariants_test.cc
 known_defects.h
-lockstep.cc lockstep.h
+known_differences.cc known_differences.h known_differences_test.cc
+lockstep.cc lockstep.h lockstep_test.cc
 machine.h
 memory.h
+message.cc message.h
 micro_step.h
-monitor.h
+monitor.h monitor_test.cc
 op.cc op.h
 op_visit.h
 outcome.h
+read_trace.cc
+reader.cc reader.h reader_test.cc
 replay.cc replay.h
-resolve.cc resolve.h
+resolve.cc resolve.h resolve_test.cc
 rules.cc rules.h
+source.cc source.h
 status.h
-text.h
+test_trace.h
+text.cc text.h text_test.cc
+text_outcome.cc
+text_parse.cc
 text_scan.cc text_scan.h
+text_world.cc
 trace.h
+trace_layout_test.cc
 view.h
 walk.h
 word.cc word.h
 world.cc world.h
+writer.cc writer.h
 """.split()
 
 MODEL = """
+commands_smmuv3.h
+decode_smmuv3.h
+faults.h
+files.cc files.h
+host_memory.cc host_memory.h
+iotlb.cc iotlb.h
+objects.cc objects.h
+page_table.cc page_table.h
+smmu.cc smmu.h
+spaces.cc spaces.h
+stack.h
+stages_smmuv3.h
+tables_smmuv3.h
+walk_smmuv3.h
 """.split()
 
 REFERENCE = """
+args.h
+cache_smmuv3.h
+env.h
+faults.h
+ioas.h
+lookup.h
+pins.h
+state.h
 """.split()
 
 PROOFS = """
-explorer.cc explorer.h
-sym.cc sym.h
+areas_perf.cc
+explorer.cc explorer.h explorer_test.cc
+host.cc host.h
+prove.h
+recipe.cc recipe.h
+shape.h
+state.cc state.h
+sym.cc sym.h sym_test.cc
 term.cc term.h
+theorem.cc theorem.h
 """.split()
 
 FUZZ = """
+bytes.cc bytes.h bytes_test.cc
+edit.cc edit.h edit_test.cc
+generate.cc generate.h generate_test.cc
+grow.cc grow.h grow_test.cc
+grow_guest.cc
+grow_ioctls.cc
+guest.cc guest.h
+harness.cc harness.h
+mutate.cc mutate.h mutate_test.cc
+random.h
+scene.cc scene.h
+shrink.cc shrink.h shrink_test.cc
 """.split()
 
 REPORTS = """
+commands.cc commands.h
+escape.h
+golden.cc golden.h golden_test.cc
+html.cc html.h
+json.cc json.h json_test.cc
+lockstep_perf.cc
+page.cc page.h page_test.cc
+page_proofs.cc
+page_replays.cc
+page_style.h
+page_words.cc
+replay_file.cc replay_file.h
+replay_report.cc replay_report.h
+report.cc report.h report_test.cc
+test_sample.h
+twinwalk.cc
 """.split()
 
 # Folder -> (files, folders whose libraries it uses, further libraries). Arrows point down only.

@@ -27,8 +27,9 @@ class TidyTest(unittest.TestCase):
 
     def test_good_files_pass(self):
         self.assertSilent('traces/x.h', GOOD_HEADER)
-        self.assertSilent('traces/x.cc', '// rand() and time(0) in a comment\nint a = f("rand()");\n')
-        self.assertSilent('traces/x.cc', 'int operand(int x);\nint b = operand(1), c = a.time(2);\n')
+        for text in ['// rand() and time(0) in a comment\nint a = f("rand()");\n',
+                     'int operand(int x);\nint b = operand(1), c = a.time(2);\n']:
+            self.assertSilent('traces/x.cc', text)
 
     def test_whitespace(self):
         self.assertSays('traces/x.cc', 'int a;\n\tint b;\n', 2, 'a tab')
@@ -48,7 +49,8 @@ class TidyTest(unittest.TestCase):
 
     def test_banned(self):
         for line, what in [('std::regex r;', 'std::regex'), ('int a = rand();', 'rand()'),
-                           ('int a = time(nullptr);', 'clock'), ('using namespace std;', 'namespace'),
+                           ('int a = time(nullptr);', 'clock'),
+                           ('using namespace std;', 'namespace'),
                            ('std::chrono::system_clock c;', 'clock'), ('// TODO: this', 'TODO'),
                            ('std::random_device d;', 'random_device'), ('#pragma once', 'guards'),
                            ('f("/work/main");', 'one machine')]:
@@ -58,7 +60,8 @@ class TidyTest(unittest.TestCase):
         bad = 'switch (op.kind) {\n  case OpKind::kDma: { return 1; }\n  default: return 2;\n}\n'
         self.assertSays('model/x.cc', bad, 3, 'default')
         self.assertSilent('model/x.cc', bad.replace('  default: return 2;\n', ''))
-        self.assertSilent('model/x.cc', 'switch (word) {\n  case 1: return 1;\n  default: return 2;\n}\n')
+        numbers = 'switch (word) {\n  case 1: return 1;\n  default: return 2;\n}\n'
+        self.assertSilent('model/x.cc', numbers)
 
     def test_layers(self):
         self.assertSays('model/x.cc', '#include "reference/state.h"\n', 1, 'must not include')

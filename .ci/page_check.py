@@ -14,23 +14,36 @@ import tempfile
 
 FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
          '--disable-background-networking', '--disable-component-update', '--disable-sync',
-         '--hide-scrollbars', '--enable-logging=stderr', '--virtual-time-budget=5000']
+         '--hide-scrollbars', '--enable-logging=stderr', '--virtual-time-budget=5000',
+         '--host-resolver-rules=MAP * ~NOTFOUND']
+BROWSERS_OWN = 'not an origin'  # the initiator of what the browser asks for by itself
 
 
 def requests(log):
-    """The pages' own requests in a Chromium net log, file: and data: apart."""
+    """The page's own requests in a Chromium net log; file: and data: are none."""
     urls = set()
     for event in log.get('events', []):
-        url = event.get('params', {}).get('url', '') if isinstance(event.get('params'), dict) else ''
-        if re.match(r'(https?|wss?|ftp):', url):
-            urls.add(url)
+        params = event.get('params')
+        if isinstance(params, dict) and params.get('initiator', BROWSERS_OWN) != BROWSERS_OWN:
+            if re.match(r'(https?|wss?|ftp):', params.get('url', '')):
+                urls.add(params['url'])
     return sorted(urls)
+
+
+def read_log(path):
+    """A net log; one that was cut off at the end is closed first."""
+    with open(path) as f:
+        text = f.read()
+    try:
+        return json.loads(text)
+    except ValueError:
+        return json.loads(text.rstrip().rstrip(',') + ']}')
 
 
 def outside(text):
     """Places in the page's source that name something outside of it to be loaded."""
-    return re.findall(r'(?:src|href)\s*=\s*["\']?(?!#|data:)[^"\'\s>]+|@import|url\((?!["\']?(?:data:|#))'
-                      r'[^)]*\)|\bfetch\(|XMLHttpRequest', text)
+    return re.findall(r'(?:src|href)\s*=\s*["\']?(?!["\']|#|data:)[^"\'\s>]+|@import|'
+                      r'url\((?!["\']?(?:data:|#))[^)]*\)|\bfetch\(|XMLHttpRequest', text)
 
 
 def main():
@@ -47,17 +60,11 @@ def main():
         net_log = os.path.join(home, 'net.json')
         shot = [f'--screenshot={os.path.abspath(sys.argv[2])}', '--window-size=1280,2400'] \
             if len(sys.argv) > 2 else ['--dump-dom']
-        done = subprocess.run([browser, *FLAGS, f'--user-data-dir={home}', f'--log-net-log={net_log}',
-                               *shot, 'file://' + page], capture_output=True, text=True, timeout=120)
+        command = [browser, *FLAGS, f'--user-data-dir={home}', f'--log-net-log={net_log}', *shot]
+        done = subprocess.run(command + ['file://' + page], capture_output=True, text=True,
+                              timeout=120)
         console = [line for line in done.stderr.splitlines() if 'CONSOLE' in line]
-        urls = []
-        if os.path.exists(net_log):
-            with open(net_log) as f:
-                text = f.read()
-            try:
-                urls = requests(json.loads(text))
-            except ValueError:
-                urls = sorted(set(re.findall(r'"url":"(https?:[^"]*)"', text)))
+        urls = requests(read_log(net_log))
     for line in console:
         print('console: ' + line)
     for url in urls:

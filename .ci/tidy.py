@@ -112,8 +112,9 @@ def layers(path, text):
     folder = path.split('/')[0]
     for number, line in enumerate(text.split('\n'), 1):
         match = re.match(r'#include "([a-z]+)/', line)
-        if match and folder in LAYERS and match.group(1) not in LAYERS[folder]:
-            yield number, f'{folder}/ must not include from {match.group(1)}/'
+        to = match and match.group(1)
+        if to in LAYERS and folder in LAYERS and to not in LAYERS[folder]:
+            yield number, f'{folder}/ must not include from {to}/'
 
 
 def golden(path, text):

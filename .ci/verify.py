@@ -25,20 +25,22 @@ def run(command, **more):
     return subprocess.run(command, **more).returncode
 
 
-def newer(path, than):
-    return os.path.exists(path) and os.path.getmtime(path) >= os.path.getmtime(than)
-
-
 def prove(args):
     """Proofs depend on the program alone, so a finished file that is newer than it stands."""
-    if args.only != 'prove' and newer(PROOFS, TWINWALK):
-        with open(PROOFS) as f:
-            if json.load(f).get('complete'):
-                print(f'{PROOFS} is newer than {TWINWALK}: kept')
-                return 0
-    if os.path.exists(PROOFS):
-        os.remove(PROOFS)
-    return run([TWINWALK, 'prove', '--json', PROOFS])
+    stamp = PROOFS + '.status'  # the status of a run that came to its end
+    if args.only != 'prove' and os.path.exists(stamp) and \
+            os.path.getmtime(stamp) >= os.path.getmtime(TWINWALK):
+        with open(stamp) as f:
+            print(f'{PROOFS} is newer than {TWINWALK}: kept')
+            return int(f.read())
+    for path in (PROOFS, stamp):
+        if os.path.exists(path):
+            os.remove(path)
+    status = run([TWINWALK, 'prove', '--json', PROOFS])
+    if status in (0, 1) and os.path.exists(PROOFS):
+        with open(stamp, 'w') as f:
+            f.write(str(status))
+    return status
 
 
 def fuzz_one(target, args):

@@ -1,7 +1,8 @@
 // How dear are interval areas in a proof? Three Ops over areas {first, last} and retained entries
 // {first, last}, from an arbitrary state in which the invariants hold, at several word shapes and
-// bounds. The table in docs/PROOFS.md is this program's output. Nothing here is the reference.
-#include <cstdio>
+// bounds (docs/PROOFS.md, "Measured: interval areas"). Nothing here is the reference.
+#include <benchmark/benchmark.h>
+
 #include <cstring>
 #include <string>
 
@@ -53,7 +54,6 @@ struct Config {
   int hwpts, areas, retained;
   Shape shape;
   Form form;
-  const char* logic;
   Fault fault;
 };
 
@@ -145,68 +145,65 @@ void Dma(Explorer* e, State& s, const Config& c) {
   s.retained.Insert(r);
 }
 
-void Run(const char* op, const Config& c, bool print) {
-  Limits limits;
-  Explorer e(limits, c.logic);
-  e.Explore([&] {
-    State s;
-    const Widths widths = [&](const char*, const char* field) -> uint64_t {
-      if (std::strcmp(field, "first") == 0 || std::strcmp(field, "last") == 0 ||
-          std::strcmp(field, "offset") == 0)
-        return c.shape.address;
-      return std::strcmp(field, "rights") == 0 ? 3 : 0xff;
-    };
-    FillTable(&e, &s.hwpts, c.hwpts, widths);
-    FillIntervals(&e, &s.areas, c.areas, widths);
-    FillBag(&e, &s.retained, c.retained, widths);
-    for (auto& at : s.areas.places()) at.row.last |= W(c.shape.last);
-    for (auto& at : s.retained.places()) at.row.last |= W(c.shape.last);
-    const W a = e.Fresh("any.address", c.shape.address | c.shape.last);
-    Invariants(s, c.form, a, [&](const char*, const B& holds) { e.Assume(holds); });
-    if (op[0] == 'm') Map(&e, s, c);
-    if (op[0] == 'u') Unmap(&e, s, c);
-    if (op[0] == 'd') Dma(&e, s, c);
-    Invariants(s, c.form, a, [&](const char* name, const B& holds) {
-      e.Prove(name, "", holds);
-    });
-  });
-  if (!print) return;
-  std::string verdicts;
-  for (const Group& group : e.groups())
-    verdicts += (verdicts.empty() ? "" : ", ") + group.name + " " + VerdictName(group.verdict);
-  const char* faults[] = {"none", "skip", "off by one"};
-  std::printf("| %s | %d/%d/%d | %s | %s | %s | %s | %llu | %llu | %.2f | %.2f | %s |\n", op,
-              c.hwpts, c.areas, c.retained, c.shape.name,
-              c.form == Form::kSkolem ? "address" : "entry", c.logic,
-              faults[static_cast<int>(c.fault)], static_cast<unsigned long long>(e.paths()),
-              static_cast<unsigned long long>(e.queries()), e.seconds(), e.slowest(),
-              verdicts.c_str());
-  std::fflush(stdout);
+const Shape kShapes[] = {{"64 bits, any byte", ~0ull, 0},
+                         {"64 bits, whole pages", ~0xfffull, 0xfff},
+                         {"48 bits, whole pages", 0xfffffffff000ull, 0xfff},
+                         {"16 bits, any byte", 0xffff, 0}};
+enum Op { kMap, kUnmap, kDma };
+
+void Explore(Explorer* e, Op op, const Config& c) {
+  State s;
+  const Widths widths = [&](const char*, const char* field) -> uint64_t {
+    if (std::strcmp(field, "first") == 0 || std::strcmp(field, "last") == 0 ||
+        std::strcmp(field, "offset") == 0)
+      return c.shape.address;
+    return std::strcmp(field, "rights") == 0 ? 3 : 0xff;
+  };
+  FillTable(e, &s.hwpts, c.hwpts, widths);
+  FillIntervals(e, &s.areas, c.areas, widths);
+  FillBag(e, &s.retained, c.retained, widths);
+  for (auto& at : s.areas.places()) at.row.last |= W(c.shape.last);
+  for (auto& at : s.retained.places()) at.row.last |= W(c.shape.last);
+  const W a = e->Fresh("any.address", c.shape.address | c.shape.last);
+  Invariants(s, c.form, a, [&](const char*, const B& holds) { e->Assume(holds); });
+  switch (op) {
+    case kMap: Map(e, s, c); break;
+    case kUnmap: Unmap(e, s, c); break;
+    case kDma: Dma(e, s, c); break;
+  }
+  Invariants(s, c.form, a, [&](const char* name, const B& holds) { e->Prove(name, "", holds); });
 }
+
+// Arguments: Op, rows of each kind, shape, form, fault.
+void BM_IntervalAreas(benchmark::State& state) {
+  const auto op = static_cast<Op>(state.range(0));
+  const int n = static_cast<int>(state.range(1));
+  const Config c{n, n, n, kShapes[state.range(2)], static_cast<Form>(state.range(3)),
+                 static_cast<Fault>(state.range(4))};
+  for (auto _ : state) {
+    Explorer e;
+    e.Explore([&] { Explore(&e, op, c); });
+    bool refuted = false, unknown = false;
+    for (const Group& group : e.groups()) {
+      refuted = refuted || group.verdict == Verdict::kRefuted;
+      unknown = unknown || group.verdict == Verdict::kUnknown;
+    }
+    if (unknown || refuted != (c.fault != Fault::kNone)) state.SkipWithError("wrong verdict");
+    state.counters["paths"] = static_cast<double>(e.paths());
+    state.counters["queries"] = static_cast<double>(e.queries());
+    state.counters["solver_s"] = e.seconds();
+    state.counters["slowest_s"] = e.slowest();
+  }
+  const char* ops[] = {"map", "unmap", "dma"};
+  state.SetLabel(std::string(ops[op]) + ", " + c.shape.name +
+                 (c.form == Form::kSkolem ? ", no-stale per address" : ", no-stale per entry") +
+                 (c.fault == Fault::kNone ? "" : ", planted fault"));
+}
+BENCHMARK(BM_IntervalAreas)
+    ->ArgsProduct({{kMap, kUnmap, kDma}, {2, 3}, {0, 1, 2, 3}, {0, 1}, {0}})
+    ->ArgsProduct({{kMap, kUnmap, kDma}, {2}, {0}, {1}, {1, 2}})
+    ->Iterations(1)
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace twinwalk::proofs
-
-int main(int argc, char** argv) {
-  using namespace twinwalk::proofs;
-  const Shape shapes[] = {{"64 bits, any byte", ~0ull, 0},
-                          {"64 bits, whole pages", ~0xfffull, 0xfff},
-                          {"48 bits, whole pages", 0xfffffffff000ull, 0xfff},
-                          {"16 bits, any byte", 0xffff, 0}};
-  const int only_n = argc > 1 ? std::atoi(argv[1]) : 0;
-  std::printf("| op | hwpt/area/retained | addresses | no-stale per | logic | fault | paths | queries "
-              "| solver s | slowest s | verdicts |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
-  for (int n = 2; n <= 4; ++n) {
-    if (only_n != 0 && only_n != n) continue;
-    for (const Shape& shape : shapes)
-      for (Form form : {Form::kInclusion, Form::kSkolem})
-        for (const char* op : {"map", "unmap", "dma"})
-          Run(op, {n, n, n, shape, form, "QF_ABV", Fault::kNone}, true);
-  }
-  if (only_n != 0) return 0;
-  for (const char* op : {"map", "unmap", "dma"})
-    for (Fault fault : {Fault::kSkip, Fault::kOffByOne})
-      Run(op, {2, 2, 2, shapes[1], Form::kInclusion, "QF_ABV", fault}, true);
-  for (const char* op : {"map", "unmap", "dma"})
-    Run(op, {3, 3, 3, shapes[1], Form::kInclusion, "QF_BV", Fault::kNone}, true);
-}

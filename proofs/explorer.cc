@@ -167,6 +167,10 @@ void Explorer::StartPath() {
   Frame& frame = *frames_.back();
   frame.at = 0;
   frame.axioms.clear();
+  if (frames_.size() == 1) {
+    assumed_.clear();
+    wishes_.clear();
+  }
   fresh_ = frame.fresh_at_start;
 }
 
@@ -289,6 +293,7 @@ void Explorer::Assume(const B& condition) {
     if (!condition.constant()) throw PathAbandoned();
     return;
   }
+  assumed_.insert(condition.term());
   if (Event* event = Replay(Kind::kAssume, condition.term())) {
     if (event->choice == 0) throw PathAbandoned();
     return;
@@ -329,8 +334,11 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
   Append(Kind::kProve, obligation.term());
   Group& group = FindGroup(name);
   ++group.obligations;
+  if (obligation.is_constant() ? obligation.constant() : assumed_.contains(obligation.term())) {
+    ++group.unchanged;
+    return;
+  }
   if (group.verdict == Verdict::kRefuted) return;
-  if (obligation.is_constant() && obligation.constant()) return;
   std::shared_ptr<Assignment> model;
   Answer answer = Answer::kSat;
   if (ModelSatisfies(!obligation)) {
@@ -341,10 +349,35 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
   }
   if (answer == Answer::kUnsat) return;
   if (answer == Answer::kUnknown && group.verdict != Verdict::kHolds) return;
+  if (answer == Answer::kSat) GrantWishes(!obligation, &model);
   group.verdict = answer == Answer::kSat ? Verdict::kRefuted : Verdict::kUnknown;
   group.what = what;
   group.counterexample = model;
   group.path = PathChoices();
+}
+
+void Explorer::Prefer(const B& wish) {
+  if (!wish.is_constant()) wishes_.push_back(wish);
+}
+
+void Explorer::GrantWishes(const B& violated, std::shared_ptr<Assignment>* model) {
+  Push();
+  Assert(violated);
+  for (const B& wish : wishes_) {
+    if ((*model)->Value(wish)) {
+      Assert(wish);
+      continue;
+    }
+    std::shared_ptr<Assignment> better;
+    Push();
+    Assert(wish);
+    const bool granted = Check(nullptr, &better) == Answer::kSat;
+    Pop();
+    if (!granted) continue;
+    Assert(wish);
+    *model = better;
+  }
+  Pop();
 }
 
 void Explorer::Cover(const std::string& name, const B& condition) {

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "proofs/term.h"
@@ -44,6 +45,7 @@ struct Group {
   Verdict verdict = Verdict::kHolds;
   std::string what;        // the first obligation that does not hold, or is not decided
   uint64_t obligations = 0;  // formulas, those that folded to true included
+  uint64_t unchanged = 0;    // of them: the very term that was assumed (nothing it reads changed)
   uint64_t queries = 0;
   double seconds = 0;
   double slowest = 0;      // seconds of the slowest query
@@ -82,6 +84,8 @@ class Explorer {
   void Axiom(const B& condition);
   // An obligation: holds on this path? Later obligations of a refuted group are skipped.
   void Prove(const std::string& group, const std::string& what, const B& obligation);
+  // A wish for counterexamples, in order of weight: each is granted if one satisfies it as well.
+  void Prefer(const B& wish);
   // Makes the group exist, also when no path has an obligation for it.
   Group& FindGroup(const std::string& name);
   // Whether some path satisfies `condition` (kept per name; for checks against vacuity).
@@ -141,6 +145,7 @@ class Explorer {
   Answer CheckWith(const B& condition, Group* group, std::shared_ptr<Assignment>* model);
   Answer CheckFresh(Group* group, std::shared_ptr<Assignment>* model);
   void Assert(const B& condition);
+  void GrantWishes(const B& violated, std::shared_ptr<Assignment>* model);
   void Push();
   void Pop();
   bool ModelSatisfies(const B& condition) const;
@@ -157,6 +162,8 @@ class Explorer {
   bool out_of_paths_ = false;
   std::string logic_;
   std::vector<Group> groups_;
+  std::vector<B> wishes_;              // of the present path
+  std::unordered_set<Term> assumed_;   // on the present path
   std::vector<std::pair<std::string, bool>> covers_;
 };
 

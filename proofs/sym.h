@@ -108,8 +108,8 @@ class SymPlaces {
   const std::deque<Place>& places() const { return places_; }
 
  protected:
-  Row* Append(const Row& row) {
-    places_.push_back({B(true), row});
+  Row* Append(const Row& row, const B& present = true) {
+    places_.push_back({present, row});
     return &places_.back().row;
   }
   std::deque<Place> places_;  // pointers to rows stay valid
@@ -126,6 +126,11 @@ class SymTable : public SymPlaces<Row> {
     RequireContract(!this->Any([&](const Row& other) { return other.key == row.key; }),
                     "an inserted key is new");
     return this->Append(row);
+  }
+  void InsertIf(const B& c, const Row& row) {
+    RequireContract(!c || !this->Any([&](const Row& other) { return other.key == row.key; }),
+                    "an inserted key is new");
+    this->Append(row, c);
   }
   void Erase(const W& key) {
     this->EraseWhere([&](const Row& row) { return row.key == key; });
@@ -179,6 +184,7 @@ template <class Row>
 class SymBag : public SymPlaces<Row> {
  public:
   void Insert(const Row& row) { this->Append(row); }
+  void InsertIf(const B& c, const Row& row) { this->Append(row, c); }
 };
 
 class Sym {

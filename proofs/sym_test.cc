@@ -130,6 +130,12 @@ std::vector<uint64_t> TableStep(typename D::template Table<Item<D>>& table, int 
       return {0, Plain(table.Insert(row)->key)};
     }
     case 2: table.Erase(Word(a)); return {};
+    case 10: {
+      Row row;
+      row.key = a, row.value = b;
+      table.InsertIf(!table.Any([&](const Row& r) { return r.key == row.key; }), row);
+      return {};
+    }
     case 3: return {PlainB(table.Any(below))};
     case 4: return {Plain(table.Count(below))};
     case 5: return {Plain(table.Sum(below, [](const Row& row) { return row.value; }))};
@@ -213,7 +219,7 @@ TEST(Tables, TableAgreesWithTheConcreteOne) {
     ConcreteTable<Item<Concrete>> native;
     SymTable<Item<Sym>> symbolic;
     for (int step = 0; step < 40; ++step) {
-      const int op = static_cast<int>(random() % 10);
+      const int op = static_cast<int>(random() % 11);
       const uint64_t a = random() % 8, b = random() % 8;
       ASSERT_EQ(TableStep<Concrete>(native, op, a, b), TableStep<Sym>(symbolic, op, a, b)) << op;
       ASSERT_EQ(Contents(native), Contents(symbolic)) << op;

@@ -120,8 +120,11 @@ std::vector<Difference> CompareRecorded(const Op& op, const Outcome& recorded, c
       c.Number("ret", static_cast<uint64_t>(recorded.ret), static_cast<uint64_t>(is.ret));
     }
     const bool made = op.kind != OpKind::kAttachIommufdPt;
-    if ((known & Outcome::kId) && (recorded.id != 0 || is.id != 0) &&
-        !renaming->Agree(ObjectKey(context, recorded.id), ObjectKey(context, is.id), made)) {
+    if (renaming == nullptr) {
+      if (known & Outcome::kId) c.Number("id", recorded.id, is.id);
+      if (known & Outcome::kFd) c.Number("fd", recorded.fd, is.fd);
+    } else if ((known & Outcome::kId) && (recorded.id != 0 || is.id != 0) &&
+               !renaming->Agree(ObjectKey(context, recorded.id), ObjectKey(context, is.id), made)) {
       c.Add("id", Hex(recorded.id), Hex(is.id));
     }
   }

@@ -46,7 +46,8 @@ class Renaming {
 std::vector<Difference> CompareExact(const Outcome& should_be, const Outcome& is, size_t limit = 8);
 
 // Differences between a recording and a Machine, where the recording knows. fds are free; ids equal
-// up to renaming. `context` separates the names of different iommufds.
+// up to renaming. `context` separates the names of different iommufds. Without `renaming` (goldens,
+// which we wrote) both are exact.
 std::vector<Difference> CompareRecorded(const Op& op, const Outcome& recorded, const Outcome& is,
                                         uint64_t context, Renaming* renaming);
 

@@ -322,8 +322,7 @@ std::string VsmmucliText::Read(const std::string& text) {
   return "";
 }
 
-std::string VsmmucliText::Line(uint64_t pid, const std::string& text) {
-  (void)pid;
+std::string VsmmucliText::Line(const std::string& text) {
   DmaLine dma;
   uint64_t a = 0, b = 0, word = 0;
   char who[8] = {}, address[16] = {};
@@ -352,8 +351,9 @@ std::string VsmmucliText::Line(uint64_t pid, const std::string& text) {
     if (landed) {
       uint64_t owner = 0;
       const auto place = Place(last_mapped_, 8, &owner);
-      if (!place || op.dma.length != 8) return "landed outside of guest memory";
-      op.recorded->pieces = Cut(op.dma.iova, 8);
+      op.recorded->pieces = Cut(op.dma.iova, op.dma.length);
+      if (!place || op.dma.length != 8 || op.recorded->pieces.size() != 1)
+        return "landed outside of guest memory";
       op.recorded->pieces[0].fault = 0;
       op.recorded->pieces[0].backing = place->backing;
       op.recorded->pieces[0].offset = place->backing_offset;

@@ -5,9 +5,9 @@
 // The client's habits, as seen in its captures:
 // - Data pages Dn at GPA 0x04100000 + n * 0x1000 hold the words 0xd0PPPPPP_0000IIII (page, index);
 //   D60 holds 0xe5 bytes (the marker); the read-only page at GPA 0x06000000 calls itself D102.
-// - From GPA 0x04200000 on (BLK, and BLK2 at 0x04400000) every 4 MiB word holds 0xb0000000_00000000
-//   plus its distance from BLK. Only the first words of pages were ever printed; that the others
-//   follow the rule is assumed, so what a device read there is compared by place, not by content.
+// - The 4 MiB from GPA 0x04200000 on (BLK, and BLK2 at 0x04400000) hold words 0xb0000000_00000000 plus
+//   their distance from BLK. Only the first words of pages were ever printed; that the others follow
+//   the rule is assumed, so what a device read there is compared by place, not by content.
 // - The device (edu) reads into and writes from the start of a buffer of 4096 bytes. After a device
 //   read the client has the buffer stored to D11, looks there, and loads the marker again.
 // - What a device write changed is put back before the next line.
@@ -45,7 +45,7 @@ class VsmmucliText {
       : b_(builder), pages_(std::move(pages)) {}
 
   // One printed line. Returns what is wrong with it, "" if nothing.
-  std::string Line(uint64_t pid, const std::string& text);
+  std::string Line(const std::string& text);
   // An IOAS_MAP that succeeded: [iova, iova + length) of the guest's memory is at `place`.
   void Mapped(uint64_t pid, uint64_t iova, uint64_t length, const MapPlace& place);
   void Unmapped(uint64_t iova, uint64_t length);

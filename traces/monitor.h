@@ -54,27 +54,29 @@ class Monitor {
     exposures_.Clear();
     tags_.Clear();
     view.tags.EachIndex([&](auto present, const TagRow<D>& t) {
-      if (present) {
-        MonitoredTagRow<D> row;
-        row.key = t.key, row.owner = t.owner;
-        tags_.Insert(row);
-      }
+      MonitoredTagRow<D> row;
+      row.key = t.key, row.owner = t.owner;
+      tags_.InsertIf(present, row);
     });
     view.hwpts.EachIndex([&](auto h_present, const HwptRow<D>& h) {
       view.areas.EachIndex([&](auto a_present, const AreaRow<D>& a) {
-        if (h_present && a_present && a.space == h.ioas) {
-          Exposure e;
-          e.smmu = h.smmu, e.vmid = h.vmid, e.asid = h.asid;
-          e.first = a.first, e.last = a.last, e.backing = a.backing, e.offset = a.offset;
-          e.visible = W(1), e.cached = W(3);
-          exposures_.Insert(e);
-        }
+        Exposure e;
+        e.smmu = h.smmu, e.vmid = h.vmid, e.asid = h.asid;
+        e.first = a.first, e.last = a.last, e.backing = a.backing, e.offset = a.offset;
+        e.visible = W(1), e.cached = W(3);
+        exposures_.InsertIf(h_present && a_present && a.space == h.ioas, e);
       });
     });
   }
   void Clear() {
     exposures_.Clear();
     tags_.Clear();
+  }
+
+  // Visits the state, table by table: proofs join Monitors by it.
+  template <class F, class... M>
+  static void EachTable(F&& f, M&... m) {
+    f(m.exposures_...), f(m.tags_...);
   }
 
   // report(ok, what, row) for each index that the step could break; then takes the step.

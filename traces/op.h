@@ -241,15 +241,15 @@ struct FailAllocArgs {
 
 // ---- The Op --------------------------------------------------------------------------------------
 
-// First 16 bytes of every Op.
+// First 16 bytes of every Op, in the order that the schema compiler gives them.
 struct OpHead {
-  uint8_t process = 0;  // index into World::processes; ignored by device and host Ops
-  uint8_t results = 0;  // bit i: the i-th Handle (fd is number 0) names the result of an earlier Op
-  OpKind kind = OpKind::kRaw;
+  uint8_t process = 0;    // index into World::processes; ignored by device and host Ops
+  uint8_t results = 0;    // bit i: the i-th Handle (fd is number 0) names the result of an earlier Op
+  uint16_t readable = 0;  // ioctl: bytes of the struct that can be read (65535: that or more)
   Handle fd = kDanglingHandle;  // the file of ioctl, read, poll, close, dup, mmap
   uint32_t size = 0;            // ioctl: the size or argsz word of the user's struct
-  uint16_t readable = 0;        // ioctl: bytes of the struct that can be read (65535: that or more)
   uint16_t writable = 0;        // ioctl: bytes of the struct that can be written
+  OpKind kind = OpKind::kRaw;
 };
 
 struct OpData : OpHead {

@@ -29,8 +29,9 @@ class Contexts {
 // The recording as one opinion: what it says must be permitted, and becomes the state.
 class RecordedReplay {
  public:
-  RecordedReplay(PermittingMachine* reference, const World& world) : reference_(reference) {
-    reference_->Reset(world);
+  RecordedReplay(PermittingMachine* reference, const Trace& trace)
+      : reference_(reference), is_golden_(!trace.expect.empty()) {
+    reference_->Reset(trace.world);
   }
 
   void Step(const Op& op, size_t ordinal, ReplayResult* result) {
@@ -46,7 +47,8 @@ class RecordedReplay {
     resolver_.Record(op, guided.outcome);
     if (!op.recorded || op.kind == OpKind::kRaw) return;
     std::vector<Difference> differences =
-        CompareRecorded(op, *op.recorded, guided.outcome, context, &renaming_);
+        CompareRecorded(op, *op.recorded, guided.outcome, context,
+                        is_golden_ ? nullptr : &renaming_);
     if ((op.recorded->known & Outcome::kFd) != 0 && op.recorded->fd != guided.outcome.fd)
       ++result->freedoms["fd-number"];
     if ((op.recorded->known & Outcome::kId) != 0 && op.recorded->id != guided.outcome.id)
@@ -76,6 +78,7 @@ class RecordedReplay {
   }
 
   PermittingMachine* reference_;
+  bool is_golden_;  // names are ours: exact
   Resolver resolver_;
   Renaming renaming_;
   Contexts contexts_;
@@ -101,7 +104,7 @@ ReplayResult Replay(const Trace& trace, CheckLevel level, const MachineFactory& 
   if (std::any_of(trace.ops.begin(), trace.ops.end(),
                   [](const Op& op) { return op.recorded.has_value(); })) {
     MachinePair recorded = make();
-    RecordedReplay replay(recorded.reference.get(), trace.world);
+    RecordedReplay replay(recorded.reference.get(), trace);
     for (size_t i = 0; i < trace.ops.size(); ++i) replay.Step(trace.ops[i], i, &result);
   }
   return result;

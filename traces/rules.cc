@@ -36,8 +36,10 @@ Rules PresetRules(Preset preset) {
 
 const char* PresetName(Preset preset) {
   switch (preset) {
-    case Preset::kLinux72: return "linux-7.2";
-    case Preset::kRepaired: return "repaired";
+    case Preset::kLinux72:
+      return "linux-7.2";
+    case Preset::kRepaired:
+      return "repaired";
   }
   return "?";
 }

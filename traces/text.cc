@@ -80,16 +80,27 @@ std::string PiecesText(const std::vector<Piece>& pieces) {
   for (const Piece& piece : pieces) {
     if (!out.empty()) out += ',';
     out += Hex(piece.iova) + '+' + Number(piece.length);
-    if (piece.fault == kAbortedSilently) out += "!abort";
-    else if (piece.fault != 0) out += '!' + Hex(piece.fault);
+    if (piece.fault == kAbortedSilently)
+      out += "!abort";
+    else if (piece.fault != 0)
+      out += '!' + Hex(piece.fault);
     if (piece.fault != 0 && piece.rights == 0 && piece.backing == 0 && piece.offset == 0) continue;
     out += '@' + Number(piece.backing) + ':' + Hex(piece.offset) + '/';
     switch (piece.rights) {
-      case 0: out += '-'; break;
-      case kRead: out += 'r'; break;
-      case kWrite: out += 'w'; break;
-      case kRead | kWrite: out += "rw"; break;
-      default: out += Hex(piece.rights);
+      case 0:
+        out += '-';
+        break;
+      case kRead:
+        out += 'r';
+        break;
+      case kWrite:
+        out += 'w';
+        break;
+      case kRead | kWrite:
+        out += "rw";
+        break;
+      default:
+        out += Hex(piece.rights);
     }
   }
   return out;
@@ -100,9 +111,12 @@ std::string EventsText(const std::vector<FaultRecord>& events) {
   std::string out;
   for (const FaultRecord& event : events) {
     if (!out.empty()) out += ',';
-    if (event.queue == 0) out += "log";
-    else if (event.queue == kDropped) out += "dropped";
-    else out += std::to_string(event.queue >> 32) + '.' + std::to_string(event.queue & 0xffffffff);
+    if (event.queue == 0)
+      out += "log";
+    else if (event.queue == kDropped)
+      out += "dropped";
+    else
+      out += std::to_string(event.queue >> 32) + '.' + std::to_string(event.queue & 0xffffffff);
     out += '#' + std::to_string(event.position);
     for (uint64_t word : event.words) out += ':' + Hex(word);
   }
@@ -145,8 +159,10 @@ std::string OutcomeText(const Outcome& o) {
   std::string out;
   // "?" in front: a value that stands in the Outcome although it is not known.
   const bool all = o.known == Outcome().known;
-  if (all) out = "all";
-  else if ((o.known & ~Outcome().known) != 0) out = "known=" + Hex(o.known);
+  if (all)
+    out = "all";
+  else if ((o.known & ~Outcome().known) != 0)
+    out = "known=" + Hex(o.known);
   const auto add = [&](Outcome::Known bit, bool usual, const std::string& word) {
     const bool known = o.known & bit;
     if (usual && (!known || all)) return;

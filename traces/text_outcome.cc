@@ -45,8 +45,10 @@ bool ParsePiece(std::string_view text, Piece* piece) {
   length = where;
   if (faulted) {
     if (!Cut(&where, '!', &length)) return false;
-    if (where == "abort") piece->fault = kAbortedSilently;
-    else if (!Take(where, &piece->fault) || piece->fault == 0) return false;
+    if (where == "abort")
+      piece->fault = kAbortedSilently;
+    else if (!Take(where, &piece->fault) || piece->fault == 0)
+      return false;
   }
   if (!Take(length, &piece->length)) return false;
   if (!reached) return true;

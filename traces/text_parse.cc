@@ -11,7 +11,9 @@ namespace {
 using Words = std::vector<std::string_view>;
 using Labels = std::map<std::string, uint64_t, std::less<>>;
 
-std::string Quoted(std::string_view word) { return '\'' + std::string(word) + '\''; }
+std::string Quoted(std::string_view word) {
+  return '\'' + std::string(word) + '\'';
+}
 
 bool IsNumber(std::string_view word) {
   return !word.empty() && word.find_first_not_of("0123456789") == std::string_view::npos;
@@ -22,8 +24,10 @@ bool ParseHandle(std::string_view word, const Labels& labels, uint32_t* ordinal)
   uint64_t value = 0;
   if (word.empty() || word[0] != '%') return false;
   word.remove_prefix(1);
-  if (auto it = labels.find(word); it != labels.end()) value = it->second;
-  else if (!IsNumber(word) || !text::ParseNumber(word, 0xffffffff, &value)) return false;
+  if (auto it = labels.find(word); it != labels.end())
+    value = it->second;
+  else if (!IsNumber(word) || !text::ParseNumber(word, 0xffffffff, &value))
+    return false;
   *ordinal = static_cast<uint32_t>(value);
   return true;
 }
@@ -33,8 +37,8 @@ struct FieldSetter {
   OpData* op;
   std::string_view key, word;
   const Labels& labels;
-  bool known = false, good = false;
   std::string names;  // of all fields, for the complaint
+  bool known = false, good = false;
 
   template <class T>
   void Field(const char* name, T& field) {
@@ -45,9 +49,12 @@ struct FieldSetter {
     if (key == "userVa" || key == "address")
       if (!number.empty() && number[0] == '+') number.remove_prefix(1);
     uint64_t value = 0;
-    if (key == "node" && word == "iommu") value = 0, good = true;
-    else if (key == "node" && word == "vfio-cdev") value = 1, good = true;
-    else good = text::ParseNumber(number, static_cast<T>(~T{0}), &value);
+    if (key == "node" && word == "iommu")
+      value = 0, good = true;
+    else if (key == "node" && word == "vfio-cdev")
+      value = 1, good = true;
+    else
+      good = text::ParseNumber(number, static_cast<T>(~T{0}), &value);
     field = static_cast<T>(value);
   }
 
@@ -103,7 +110,7 @@ std::string SetField(std::string_view word, const Labels& labels, Op* op) {
   if (key == "blob") {
     good = text::ParseBytes(value, kMaxBlobBytes, &op->blob);
   } else {
-    FieldSetter setter{op, key, value, labels};
+    FieldSetter setter{op, key, value, labels, {}};
     VisitArgs(static_cast<OpData&>(*op), setter);
     good = setter.good;
     if (!setter.known && !SetCommon(key, value, op, &good))
@@ -218,6 +225,7 @@ struct TraceParser {
   }
 
   std::string Line(std::string_view line) {
+    if (line.size() > kMaxLineBytes) return "a line longer than any Op";
     Words words;
     if (!text::SplitWords(line, &words)) return "a quote is not closed";
     if (words.empty()) return "";
@@ -229,8 +237,7 @@ struct TraceParser {
 
 }  // namespace
 
-Result<Trace> ParseTrace(std::string_view text, const std::string& file,
-                         const ReadLimits& limits) {
+Result<Trace> ParseTrace(std::string_view text, const std::string& file, const ReadLimits& limits) {
   TraceParser parser{limits, {}, {}};
   uint32_t line = 0;
   while (!text.empty()) {
@@ -248,10 +255,10 @@ Result<Trace> ParseTrace(std::string_view text, const std::string& file,
 
 Result<Op> ParseOp(std::string_view line, uint64_t ordinal) {
   Words words;
-  if (!text::SplitWords(line, &words)) return Status{"a quote is not closed"};
+  if (!text::SplitWords(line, &words)) return Status{"a quote is not closed", "", 0, 1};
   Op op;
   if (auto bad = ParseOpWords(std::move(words), ordinal, {}, &op); !bad.empty())
-    return Status{bad};
+    return Status{bad, "", 0, 1};
   return op;
 }
 

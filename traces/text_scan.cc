@@ -40,8 +40,7 @@ bool LooksLikeWords(std::string_view bytes) {
 
 std::string Words(std::string_view bytes) {
   std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 8)
-    out += (i == 0 ? "q" : "+q") + Hex(WordAt(bytes, i));
+  for (size_t i = 0; i < bytes.size(); i += 8) out += (i == 0 ? "q" : "+q") + Hex(WordAt(bytes, i));
   return out;
 }
 
@@ -73,12 +72,12 @@ struct ErrnoRow {
 };
 // Numbers of Linux, common to all architectures but a few that no Machine here is.
 constexpr ErrnoRow kErrnos[] = {
-    {1, "EPERM"},       {2, "ENOENT"},   {3, "ESRCH"},     {4, "EINTR"},     {5, "EIO"},
-    {6, "ENXIO"},       {7, "E2BIG"},    {9, "EBADF"},     {11, "EAGAIN"},   {12, "ENOMEM"},
-    {13, "EACCES"},     {14, "EFAULT"},  {16, "EBUSY"},    {17, "EEXIST"},   {19, "ENODEV"},
-    {22, "EINVAL"},     {23, "ENFILE"},  {24, "EMFILE"},   {25, "ENOTTY"},   {27, "EFBIG"},
-    {28, "ENOSPC"},     {29, "ESPIPE"},  {34, "ERANGE"},   {35, "EDEADLK"},  {38, "ENOSYS"},
-    {52, "EBADE"},      {61, "ENODATA"}, {75, "EOVERFLOW"}, {77, "EBADFD"},  {90, "EMSGSIZE"},
+    {1, "EPERM"},       {2, "ENOENT"},      {3, "ESRCH"},       {4, "EINTR"},      {5, "EIO"},
+    {6, "ENXIO"},       {7, "E2BIG"},       {9, "EBADF"},       {11, "EAGAIN"},    {12, "ENOMEM"},
+    {13, "EACCES"},     {14, "EFAULT"},     {16, "EBUSY"},      {17, "EEXIST"},    {19, "ENODEV"},
+    {22, "EINVAL"},     {23, "ENFILE"},     {24, "EMFILE"},     {25, "ENOTTY"},    {27, "EFBIG"},
+    {28, "ENOSPC"},     {29, "ESPIPE"},     {34, "ERANGE"},     {35, "EDEADLK"},   {38, "ENOSYS"},
+    {52, "EBADE"},      {61, "ENODATA"},    {75, "EOVERFLOW"},  {77, "EBADFD"},    {90, "EMSGSIZE"},
     {95, "EOPNOTSUPP"}, {98, "EADDRINUSE"}, {110, "ETIMEDOUT"}, {125, "ECANCELED"}};
 
 }  // namespace
@@ -174,7 +173,9 @@ std::string Hex(uint64_t value) {
   return "0x" + out;
 }
 
-std::string Number(uint64_t value) { return value < 1024 ? std::to_string(value) : Hex(value); }
+std::string Number(uint64_t value) {
+  return value < 1024 ? std::to_string(value) : Hex(value);
+}
 
 bool ParseNumber(std::string_view word, uint64_t max, uint64_t* value) {
   uint64_t base = 10;

@@ -31,9 +31,15 @@ void EachWorld(W& w, F&& f) {
   f("frames", w.frames), f("swMsiFirst", w.swMsiFirst), f("swMsiLast", w.swMsiLast);
 }
 
-std::string ValueText(bool value) { return value ? "true" : "false"; }
-std::string ValueText(uint32_t value) { return Number(value); }
-std::string ValueText(uint64_t value) { return Number(value); }
+std::string ValueText(bool value) {
+  return value ? "true" : "false";
+}
+std::string ValueText(uint32_t value) {
+  return Number(value);
+}
+std::string ValueText(uint64_t value) {
+  return Number(value);
+}
 std::string ValueText(const std::array<uint32_t, 6>& values) {
   std::string out;
   for (uint32_t value : values) out += (out.empty() ? "" : ",") + Number(value);
@@ -116,7 +122,8 @@ std::string AddRow(const std::vector<std::string_view>& words, std::vector<Confi
   Config config;
   for (size_t i = 2; i < words.size(); ++i) {
     Setter setter;
-    if (!SplitKey(words[i], &setter.key, &setter.word)) return "not key=value: '" + std::string(words[i]) + "'";
+    if (!SplitKey(words[i], &setter.key, &setter.word))
+      return "not key=value: '" + std::string(words[i]) + "'";
     each(config, setter);
     if (auto bad = setter.Complaint(); !bad.empty()) return bad;
   }
@@ -144,7 +151,8 @@ std::string RulesText(const Rules& rules) {
 
 std::string SetWorld(std::string_view key, std::string_view word, World* world) {
   if (key == "name")
-    return text::Unquote(word, &world->name) && world->name.size() <= kMaxNameBytes ? "" : "bad name";
+    return text::Unquote(word, &world->name) && world->name.size() <= kMaxNameBytes ? ""
+                                                                                    : "bad name";
   if (key == "preset") {
     const auto preset = PresetOf(std::string(word));
     if (!preset.has_value()) return "no preset '" + std::string(word) + "'";

@@ -23,6 +23,16 @@ struct Damage {
   bool operator==(const Damage&) const = default;
 };
 
+// "byte 4096: the checksum of a frame does not hold; Ops 6..8 are lost"
+inline std::string DamageText(const Damage& damage) {
+  std::string out = "byte " + std::to_string(damage.offset) + ": " + damage.what;
+  if (damage.lost == kLostUnknown)
+    return out + "; Ops from " + std::to_string(damage.first) + " on may be lost";
+  if (damage.lost == 0) return out;
+  return out + "; Ops " + std::to_string(damage.first) + ".." +
+         std::to_string(damage.first + damage.lost - 1) + " are lost";
+}
+
 // Handles in `ops` are indices into `ops`. Where a file had lost Ops, the reader renumbered: a
 // handle to a lost Op is the literal kDanglingHandle.
 struct Trace {
@@ -52,13 +62,15 @@ struct ReadLimits {
   uint64_t ops = 1 << 21;
   uint64_t payload_bytes = 256 << 20;  // blobs and recorded Outcomes, together
   uint64_t file_bytes = 1 << 30;
+  uint64_t text_bytes = 256 << 20;  // a file in text form
 };
 
 // Limits on one Op, everywhere.
 inline constexpr uint32_t kMaxBlobBytes = 1 << 20;  // of blob, Outcome::out, Outcome::data each
 inline constexpr uint32_t kMaxPieces = 4096;
 inline constexpr uint32_t kMaxEvents = 65536;
-inline constexpr uint32_t kMaxNameBytes = 4096;  // World::name, Trace::expect
+inline constexpr uint32_t kMaxLineBytes = 16 << 20;  // of text: the largest Op fits
+inline constexpr uint32_t kMaxNameBytes = 4096;      // World::name, Trace::expect
 inline constexpr uint64_t kMaxOrdinal = 0xfffffffe;  // handles are 32 bits wide
 
 }  // namespace twinwalk

@@ -71,6 +71,8 @@ class ConcreteTable {
   const Row* Find(uint64_t key) const { return const_cast<ConcreteTable*>(this)->Find(key); }
   // REQUIRES: no row has that key.
   Row* Insert(const Row& row) { return &rows_.emplace(row.key, row).first->second; }
+  // Insert when c holds, without a case split.
+  void InsertIf(bool c, const Row& row) { if (c) Insert(row); }
   void Erase(uint64_t key) { rows_.erase(key); }
   template <class P>
   bool Any(P&& p) const {
@@ -214,6 +216,8 @@ template <class Row>
 class ConcreteBag {
  public:
   void Insert(const Row& row) { rows_.insert(row); }
+  // Insert when c holds, without a case split.
+  void InsertIf(bool c, const Row& row) { if (c) rows_.insert(row); }
   template <class P>
   bool Any(P&& p) const {
     for (const Row& row : rows_) if (p(row)) return true;

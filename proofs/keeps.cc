@@ -1,0 +1,71 @@
+#include "proofs/keeps.h"
+
+#include <map>
+
+#include "traces/text.h"
+
+namespace twinwalk::proofs {
+namespace {
+
+constexpr const char* kCanary = "canary: never succeeds";
+
+}  // namespace
+
+std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const char* preset,
+                                 const ReferenceFaults& faults, const std::string& fault,
+                                 const std::string& only_invariant) {
+  Explorer e;
+  const World world = ProofWorld(rules);
+  std::map<std::string, std::unique_ptr<Counterexample>> found;
+  const auto wanted = [&](const std::string& name) {
+    return only_invariant.empty() || only_invariant == name;
+  };
+  // Rows exist, and in this order, also when no path has an obligation.
+  ForEachInvariant<Sym>([&](const InvariantInfo& info, auto&&) { e.FindGroup(info.id); });
+  for (const char* more : {kMonitor, kWellFormed, kContractGroup, kCanary}) e.FindGroup(more);
+  e.Explore([&] {
+    OpRun run{&e, Sym(&e), world, faults, FreshState(&e, world, op.bounds), {}, {}};
+    const View<Sym> before = run.s.view;
+    EachInvariant(before, [&](const char*, const char*, const B& holds) { e.Assume(holds); });
+    PreferSmall(&e, before);
+    run.host.Start(&e, before);
+    reference::BeginOp(run.s);
+    const B succeeded = op.run(&run);
+    EachInvariant(run.s.view, [&](const char* invariant, const char* what, const B& holds) {
+      if (wanted(invariant)) e.Prove(invariant, what, holds);
+    });
+    e.Prove(kCanary, "the Op fails", !succeeded);
+    for (const Group& group : e.groups()) {
+      if (group.verdict != Verdict::kRefuted || found.contains(group.name)) continue;
+      auto cex = std::make_unique<Counterexample>();
+      cex->before = ValueOfView(*group.counterexample, before);
+      if (run.wanted) cex->wanted = run.wanted(*group.counterexample);
+      for (const GuestRead& read : run.host.reads())
+        cex->guest.push_back({group.counterexample->Value(read.backing),
+                              group.counterexample->Value(read.offset),
+                              group.counterexample->Value(read.value)});
+      found[group.name] = std::move(cex);
+    }
+  });
+  std::vector<KeepsRow> rows;
+  for (const Group& group : e.groups()) {
+    if (group.name != kCanary && !wanted(group.name)) continue;
+    KeepsRow keeps;
+    TheoremRow& row = keeps.row;
+    row.op = op.name, row.invariant = group.name, row.preset = preset, row.fault = fault;
+    row.verdict = VerdictText(group, e);
+    row.bounds = op.bounds.Text();
+    row.paths = e.paths(), row.queries = group.queries, row.seconds = group.seconds;
+    row.canary = group.name == kCanary;
+    if (group.verdict != Verdict::kHolds && !row.canary) row.clause = group.what;
+    if (group.verdict == Verdict::kRefuted && !row.canary && found.contains(group.name)) {
+      keeps.counterexample = std::move(found[group.name]);
+      row.counterexample = ViewText(keeps.counterexample->before) + "  " +
+                           OpText(0, keeps.counterexample->wanted.op) + "\n";
+    }
+    rows.push_back(std::move(keeps));
+  }
+  return rows;
+}
+
+}  // namespace twinwalk::proofs

@@ -1,0 +1,184 @@
+#include "proofs/state.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+
+namespace twinwalk::proofs {
+namespace {
+
+bool Is(const char* a, const char* b) { return std::strcmp(a, b) == 0; }
+
+template <class Table>
+struct RowOfTable;
+template <template <class> class Table, class Row>
+struct RowOfTable<Table<Row>> {
+  using Type = Row;
+};
+template <class Table>
+using RowOf = typename RowOfTable<Table>::Type;
+
+template <class Table>
+void PreferEmpty(Explorer* e, const Table& table) {
+  const auto& places = table.places();
+  for (size_t i = 0; i < places.size(); ++i) e->Prefer(!places[i].present);
+}
+
+}  // namespace
+
+std::string Bounds::Text() const {
+  char text[300];
+  std::snprintf(text, sizeof text,
+                "device %d, ioas %d, hwpt %d, nested %d, viommu %d, vdevice %d, veventq %d, "
+                "area %d, retained %d",
+                devices, ioases, hwpts, nesteds, viommus, vdevices, veventqs, areas, retained);
+  return text;
+}
+
+uint64_t FieldMask(const char* row, const char* field) {
+  constexpr uint64_t kObject = 0x3'000000ff;  // contexts 1..3, ids 0..255
+  const bool names_device = Is(row, "device") || Is(row, "account");
+  if (Is(field, "key")) return names_device ? 0xf : Is(row, "tag") ? 0x1'0ff'f'ffff : kObject;
+  for (const char* object : {"object", "attached", "eventViommu", "ioas", "viommu", "hwpt", "space",
+                             "owner"})
+    if (Is(field, object)) return kObject;
+  if (Is(row, "vdevice") && Is(field, "device")) return 0xf;
+  for (const char* flag : {"smmu", "nestParent", "automatic", "allowPasid", "lost", "open",
+                           "global"})
+    if (Is(field, flag)) return 1;
+  if (Is(field, "context")) return 3;
+  if (Is(field, "users") || Is(field, "group") || Is(field, "account") || Is(field, "process"))
+    return Is(field, "account") || Is(field, "process") ? 3 : 0xf;
+  if (Is(field, "sid")) return 0xff;
+  if (Is(field, "vmid") || Is(field, "asid")) return 0xff;
+  if (Is(field, "kind") || Is(field, "rights")) return Is(field, "kind") ? 7 : 3;
+  if (Is(row, "retained") && (Is(field, "first") || Is(field, "last")))
+    return ~uint64_t{0xfff};  // whole pages; `last` words have their low bits set besides
+  if (Is(field, "backing")) return 0xf;
+  if (Is(field, "level")) return 3;
+  if (Is(field, "ssid")) return 0;
+  if (Is(field, "type")) return 3;
+  return ~uint64_t{0};
+}
+
+World ProofWorld(const Rules& rules) {
+  World world;
+  world.name = "proof";
+  world.rules = rules;
+  world.smmus.resize(2);
+  world.devices.resize(3);
+  for (uint32_t i = 0; i < 3; ++i) world.devices[i].streamId = world.devices[i].group = i;
+  world.processes.resize(3);
+  world.processes[1].uid = 1;
+  world.processes[2].uid = 1, world.processes[2].ipcLock = true;
+  return world;
+}
+
+reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& bounds) {
+  reference::State<Sym> s;
+  View<Sym>& v = s.view;
+  FillTable(e, &v.devices, bounds.devices, FieldMask);
+  FillTable(e, &v.ioases, bounds.ioases, FieldMask);
+  FillTable(e, &v.hwpts, bounds.hwpts, FieldMask);
+  FillTable(e, &v.nesteds, bounds.nesteds, FieldMask);
+  FillTable(e, &v.viommus, bounds.viommus, FieldMask);
+  FillTable(e, &v.vdevices, bounds.vdevices, FieldMask);
+  FillTable(e, &v.veventqs, bounds.veventqs, FieldMask);
+  FillIntervals(e, &v.areas, bounds.areas, FieldMask);
+  FillBag(e, &v.retained, bounds.retained, FieldMask);
+  FillTable(e, &s.tombstones, bounds.tombstones, FieldMask);
+  s.allocator.failIn = e->Fresh("failIn", 3);
+  s.log.next = e->Fresh("log.next", 0xffffffff);
+  // tag-owner says that tags are the tags of live HWPTs, one each: so their table is this.
+  for (const auto& at : v.hwpts.places()) {
+    TagRow<Sym> tag;
+    tag.key = TagKey(at.row.smmu, at.row.vmid, at.row.asid), tag.owner = at.row.key;
+    v.tags.places().push_back({at.present, tag});
+  }
+  const auto& tags = v.tags.places();
+  for (size_t i = 0; i < tags.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      e->Assume(!(tags[i].present && tags[j].present) || tags[i].row.key != tags[j].row.key);
+  for (auto& at : v.retained.places()) at.row.last |= W(0xfff);
+  // One account a user of the World, from its beginning.
+  for (const ProcessConfig& process : world.processes) {
+    AccountRow<Sym> account;
+    account.key = uint64_t{process.uid} + 1;
+    bool known = false;
+    for (auto& at : v.accounts.places()) {
+      if (at.row.key.constant() != account.key.constant()) continue;
+      known = true;
+      at.row.limit = std::max(at.row.limit.constant(), process.memlockPages);
+    }
+    if (known) continue;
+    account.pinned = e->Fresh("account" + std::to_string(process.uid) + ".pinned", 0xffffffff);
+    account.limit = process.memlockPages;
+    v.accounts.places().push_back({B(true), account});
+  }
+  return s;
+}
+
+void EachInvariant(const View<Sym>& view, const FormulaReport& report) {
+  ForEachInvariant<Sym>([&](const InvariantInfo& info, auto&& check) {
+    check(view, [&](const B& holds, const char* what, const auto&) {
+      report(info.id, what, holds);
+    });
+  });
+  WellFormed<Sym>(view, [&](const B& holds, const char* what) {
+    report(kWellFormed, what, holds);
+  });
+}
+
+void PreferSmall(Explorer* e, const View<Sym>& view) {
+  // The kinds that take most Ops to build come first.
+  PreferEmpty(e, view.retained), PreferEmpty(e, view.nesteds), PreferEmpty(e, view.veventqs);
+  PreferEmpty(e, view.vdevices), PreferEmpty(e, view.viommus), PreferEmpty(e, view.areas);
+  PreferEmpty(e, view.hwpts), PreferEmpty(e, view.ioases);
+  for (const auto& at : view.retained.places()) e->Prefer(at.row.kind != W(kLeafCombined));
+  for (const auto& at : view.devices.places()) e->Prefer(at.row.attached == W(0));
+  PreferEmpty(e, view.devices);
+  for (const auto& at : view.areas.places()) {
+    e->Prefer(at.row.first <= W(0xfffff000));
+    e->Prefer(at.row.last - at.row.first <= W(0xffff));
+    e->Prefer((at.row.va & W(0xfff)) == W(0) && at.row.va <= W(0x7fffffff000));
+  }
+}
+
+View<Concrete> ValueOfView(const Assignment& model, const View<Sym>& view) {
+  View<Concrete> out;
+  auto copy = [&](const auto& from, auto& to) {
+    for (const auto& at : from.places()) {
+      if (!model.Value(at.present)) continue;
+      to.Insert(ValueOf<RowOf<std::decay_t<decltype(to)>>>(model, at.row));
+    }
+  };
+  copy(view.devices, out.devices), copy(view.ioases, out.ioases), copy(view.hwpts, out.hwpts);
+  copy(view.nesteds, out.nesteds), copy(view.viommus, out.viommus);
+  copy(view.vdevices, out.vdevices), copy(view.veventqs, out.veventqs);
+  copy(view.areas, out.areas), copy(view.tags, out.tags), copy(view.retained, out.retained);
+  copy(view.accounts, out.accounts), copy(view.accesses, out.accesses);
+  copy(view.events, out.events), copy(view.commands, out.commands);
+  return out;
+}
+
+std::string ViewText(const View<Concrete>& view) {
+  std::string text;
+  View<Concrete>::EachTable([&](const char*, const auto& table) {
+    table.EachIndex([&](bool, const auto& row) {
+      using Row = std::decay_t<decltype(row)>;
+      text += std::string("  ") + Row::kName + "{";
+      bool any = false;
+      Row::Each([&](const char* field, uint64_t value) {
+        if (value == 0) return;
+        char number[64];
+        std::snprintf(number, sizeof number, "%s%s 0x%llx", any ? " " : "", field,
+                      static_cast<unsigned long long>(value));
+        text += number, any = true;
+      }, row);
+      text += "}\n";
+    });
+  }, view);
+  return text;
+}
+
+}  // namespace twinwalk::proofs

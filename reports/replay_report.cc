@@ -1,0 +1,256 @@
+#include "reports/replay_report.h"
+
+#include "traces/invariants.h"
+#include "traces/text.h"
+
+namespace twinwalk::reports {
+
+namespace {
+
+std::string WordsOf(const std::string& invariant) {
+  std::string words;
+  ForEachInvariant<Concrete>([&](const InvariantInfo& info, auto&&) {
+    if (invariant == info.id) words = info.words;
+  });
+  if (invariant == "monitor")
+    words = "no page is unpinned, no table frame or tag freed while hardware may still use it";
+  return words;
+}
+
+std::string Joined(const std::vector<Difference>& differences, std::string Difference::*side) {
+  std::string text;
+  for (const Difference& d : differences) {
+    if (!text.empty()) text += "; ";
+    text += d.field + " = " + d.*side;
+  }
+  return text;
+}
+
+FindingReport FillFinding(const ReplaySource& source, const Trace& trace, const Finding& finding,
+                          const std::string& fault) {
+  FindingReport report;
+  report.kind = FindingKindName(finding.kind);
+  report.trace = source.file;
+  report.ordinal = finding.ordinal;
+  report.invariant = finding.invariant;
+  report.words = WordsOf(finding.invariant);
+  report.rows = finding.rows;
+  if (finding.ordinal < trace.ops.size()) {
+    const size_t first = finding.ordinal - std::min(finding.ordinal, kShownBefore);
+    for (size_t i = first; i < finding.ordinal; ++i)
+      report.before.push_back(OpText(i, trace.ops[i]));
+    report.op = OpText(finding.ordinal, trace.ops[finding.ordinal]);
+    report.sheet = SheetOf(trace.ops[finding.ordinal].kind);
+  }
+  if (finding.differences.empty()) {
+    report.should_be = finding.clause;
+    report.is = finding.rows.empty() ? "not so" : finding.rows.front();
+  } else {
+    report.should_be = Joined(finding.differences, &Difference::should_be);
+    report.is = Joined(finding.differences, &Difference::is);
+  }
+  report.replay = "build/opt/twinwalk replay --level " + std::string(LevelName(source.level)) +
+                  (fault.empty() ? "" : " --fault " + fault) + " " + source.file;
+  return report;
+}
+
+bool IsViolation(const Finding& finding) {
+  switch (finding.kind) {
+    case Finding::Kind::kViolation:
+    case Finding::Kind::kOrder:
+      return true;
+    case Finding::Kind::kDivergence:
+    case Finding::Kind::kViewDiffers:
+    case Finding::Kind::kProbe:
+      return false;
+  }
+  return false;
+}
+
+}  // namespace
+
+const char* LevelName(CheckLevel level) {
+  switch (level) {
+    case CheckLevel::kOutcome:
+      return "outcome";
+    case CheckLevel::kTouched:
+      return "touched";
+    case CheckLevel::kFull:
+      return "full";
+  }
+  return "";
+}
+
+const char* SheetOf(OpKind kind) {
+  switch (kind) {
+    case OpKind::kRaw:
+      return "none: not typed";
+    case OpKind::kOpen:
+      return "iommufd sheet 1, docs/TRACE.md 1";
+    case OpKind::kClose:
+      return "iommufd sheet 1, 19.4";
+    case OpKind::kDup:
+      return "docs/TRACE.md 1";
+    case OpKind::kBindIommufd:
+      return "iommufd sheet 10.1, 19.1";
+    case OpKind::kAttachIommufdPt:
+      return "iommufd sheet 10, 19.2, docs/TRACE.md 3";
+    case OpKind::kDetachIommufdPt:
+      return "iommufd sheet 10, 19.3";
+    case OpKind::kIoasAlloc:
+      return "iommufd sheet 6.1";
+    case OpKind::kIoasMap:
+      return "iommufd sheet 5, 6.4, 6.5, 7.2";
+    case OpKind::kIoasUnmap:
+      return "iommufd sheet 6.8";
+    case OpKind::kIoasIovaRanges:
+      return "iommufd sheet 6.2";
+    case OpKind::kGetHwInfo:
+      return "iommufd sheet 11, hw-smmuv3 sheet 9";
+    case OpKind::kHwptAlloc:
+      return "iommufd sheet 9, hw-smmuv3 sheet 9, docs/TRACE.md 3";
+    case OpKind::kViommuAlloc:
+      return "iommufd sheet 15.1";
+    case OpKind::kVdeviceAlloc:
+      return "iommufd sheet 15.2";
+    case OpKind::kVeventqAlloc:
+      return "iommufd sheet 16";
+    case OpKind::kHwptInvalidate:
+      return "iommufd sheet 13, hw-smmuv3 sheet 7, 9";
+    case OpKind::kDestroy:
+      return "iommufd sheet 4.2";
+    case OpKind::kRead:
+      return "iommufd sheet 16";
+    case OpKind::kPoll:
+      return "iommufd sheet 16";
+    case OpKind::kMmap:
+      return "docs/TRACE.md 1";
+    case OpKind::kMunmap:
+      return "docs/TRACE.md 1";
+    case OpKind::kMemfd:
+      return "docs/TRACE.md 1";
+    case OpKind::kMemWrite:
+      return "docs/TRACE.md 1";
+    case OpKind::kDma:
+      return "hw-smmuv3 sheet, Required order of checks, What may be stale";
+    case OpKind::kFailAlloc:
+      return "docs/TRACE.md 1";
+  }
+  return "";
+}
+
+uint64_t ReplayReport::unexplained() const {
+  uint64_t n = 0;
+  for (const DifferenceReport& d : differences) n += d.reason.empty();
+  return n;
+}
+
+std::string ReplayReport::result() const {
+  if (!error.empty()) return "bad input";
+  if (!findings.empty()) {
+    const FindingReport& first = findings.front();
+    return first.kind + (first.invariant.empty() ? "" : " of " + first.invariant);
+  }
+  if (unexplained() != 0) return "differs from the recording";
+  return undecided != 0 ? "undecided" : "agrees";
+}
+
+bool ReplayReport::passed() const {
+  return met && result() == "agrees";
+}
+
+bool ProofRow::passed() const {
+  if (must_be_refuted()) return verdict == "refuted";
+  return verdict == "holds" || verdict == "framed";
+}
+
+std::vector<FindingReport> Verification::findings() const {
+  std::vector<FindingReport> all;
+  for (const auto* reports : {&captures, &goldens}) {
+    for (const ReplayReport& report : *reports) {
+      if (!report.passed()) all.insert(all.end(), report.findings.begin(), report.findings.end());
+    }
+  }
+  return all;
+}
+
+bool Verification::passed() const {
+  if (captures.empty() || goldens.empty()) return false;  // silence is no success
+  for (const auto* reports : {&captures, &goldens})
+    for (const ReplayReport& report : *reports)
+      if (!report.passed()) return false;
+  for (const ProofRow& row : proofs)
+    if (!row.passed()) return false;
+  for (const FuzzRow& row : fuzz)
+    if (row.status != 0 || row.finds != 0) return false;
+  return true;
+}
+
+ReplayReport FillReplayReport(const ReplaySource& source, const Trace& trace,
+                              const ReplayResult& result, KnownDifferences* known) {
+  ReplayReport report;
+  report.trace = source.file;
+  report.world = trace.world.name;
+  report.level = LevelName(source.level);
+  report.expect = trace.expect;
+  report.environment = source.environment;
+  report.ops = result.counts.ops;
+  report.ioctls = result.ioctls;
+  report.raw_ioctls = result.raw_ioctls;
+  report.recorded_agree = result.recorded_agree;
+  report.recorded_differ = result.recorded_differ.size();
+  report.known_defects = result.counts.known_defects;
+  report.undecided = result.counts.undecided;
+  report.probes = result.counts.probes;
+  report.accesses = result.counts.accesses;
+  report.other_member = result.counts.other_member;
+  report.freedoms = result.freedoms;
+  if (source.cpu_seconds > 0)
+    report.ops_per_second = static_cast<double>(result.counts.ops) / source.cpu_seconds;
+  for (const Finding& finding : result.findings) {
+    (IsViolation(finding) ? report.violations : report.divergences) += 1;
+    report.findings.push_back(FillFinding(source, trace, finding, source.fault));
+  }
+  const std::string capture = KnownDifferences::CaptureName(source.file);
+  for (const RecordedDifference& one : result.recorded_differ) {
+    for (const Difference& d : one.differences) {
+      DifferenceReport difference;
+      difference.ordinal = one.ordinal;
+      if (one.ordinal < trace.ops.size())
+        difference.op = OpText(one.ordinal, trace.ops[one.ordinal]);
+      difference.field = d.field;
+      difference.recorded = d.should_be;
+      difference.reference = d.is;
+      if (known != nullptr) {
+        const KnownDifference* line = known->Excuse(capture, one.ordinal, d.field);
+        if (line != nullptr) difference.reason = line->reason;
+      }
+      report.differences.push_back(difference);
+    }
+  }
+  for (const PermittedSet& set : result.permitted_sets) {
+    PermittedReport permitted;
+    permitted.ordinal = set.ordinal;
+    if (set.ordinal < trace.ops.size()) permitted.op = OpText(set.ordinal, trace.ops[set.ordinal]);
+    permitted.members = set.members;
+    permitted.recorded_member = set.recorded_member;
+    report.permitted_sets.push_back(permitted);
+  }
+  if (known != nullptr) {
+    for (const Status& unused : known->Unused(capture)) {
+      report.met = false;
+      report.why += (report.why.empty() ? "" : "; ") + unused.ToString();
+    }
+  }
+  return report;
+}
+
+std::vector<FindingReport> FillFindings(const ReplaySource& source, const Trace& trace,
+                                        const ReplayResult& result, const std::string& fault) {
+  std::vector<FindingReport> reports;
+  for (const Finding& finding : result.findings)
+    reports.push_back(FillFinding(source, trace, finding, fault));
+  return reports;
+}
+
+}  // namespace twinwalk::reports

@@ -1,0 +1,424 @@
+#include "traces/import.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <fstream>
+
+#include "traces/capture_lines.h"
+#include "traces/compare.h"
+
+namespace twinwalk {
+namespace {
+
+using Counts = std::map<std::string, uint64_t>;
+
+std::string Capture(const std::string& name) {
+  return "traces/testdata/vsmmu-" + name + ".jsonl.gz";
+}
+
+std::vector<std::string> Lines(const std::string& name) {
+  CaptureLines lines(Capture(name));
+  std::vector<std::string> all;
+  std::string line;
+  while (lines.Next(&line) == CaptureLines::Got::kLine) all.push_back(line);
+  return all;
+}
+
+ImportedCapture ImportLines(const std::vector<std::string>& lines) {
+  const std::string path = testing::TempDir() + "twinwalk_import_test.jsonl";
+  std::ofstream out(path, std::ios::binary);
+  for (const std::string& line : lines) out << line << "\n";
+  out.close();
+  ImportedCapture imported = ImportCapture(path);
+  for (std::string& error : imported.errors) error.erase(0, path.size() + 1);
+  return imported;
+}
+
+// Counted in the recordings and in the client's own output by other means (grep), not by importing.
+struct Expected {
+  const char* name;
+  uint64_t records, dmas, pokes, polls, reads;
+  Counts ioctls, raw;
+};
+const Expected kExpected[] = {
+    {"basic", 242, 40, 45, 7, 7,
+     {{"IOMMU_GET_HW_INFO", 6}, {"IOMMU_HWPT_ALLOC", 2}, {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_IOVA_RANGES", 2}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 1},
+      {"IOMMU_VEVENTQ_ALLOC", 1}, {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 2}}},
+    {"stale", 448, 55, 67, 12, 12,
+     {{"IOMMU_HWPT_ALLOC", 4}, {"IOMMU_HWPT_INVALIDATE", 27}, {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 1}, {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 1}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 1}}},
+    {"attach", 432, 37, 45, 19, 19,
+     {{"IOMMU_DESTROY", 1}, {"IOMMU_HWPT_ALLOC", 7}, {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 4}, {"IOMMU_IOAS_UNMAP", 1}, {"IOMMU_VDEVICE_ALLOC", 1},
+      {"IOMMU_VEVENTQ_ALLOC", 1}, {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 21}, {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 3}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 2}}},
+    {"errors", 285, 3, 46, 0, 0,
+     {{"IOMMU_DESTROY", 4}, {"IOMMU_HWPT_ALLOC", 33}, {"IOMMU_HWPT_INVALIDATE", 3},
+      {"IOMMU_IOAS_ALLOC", 1}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 11},
+      {"IOMMU_VIOMMU_ALLOC", 15}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 3},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
+     {{"IOMMU_HWPT_SET_DIRTY_TRACKING", 2}, {"IOMMU_HW_QUEUE_ALLOC", 4},
+      {"VFIO_DEVICE_GET_REGION_INFO", 1}, {"mmap vfio-device", 1}, {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 1}}},
+    {"faults", 891, 68, 83, 54, 57,
+     {{"IOMMU_DESTROY", 5}, {"IOMMU_HWPT_ALLOC", 5}, {"IOMMU_HWPT_INVALIDATE", 21},
+      {"IOMMU_IOAS_ALLOC", 1}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 3},
+      {"IOMMU_VEVENTQ_ALLOC", 11}, {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 7}, {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
+     {{"IOMMU_FAULT_QUEUE_ALLOC", 1}, {"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 2}, {"lseek iommufd-veventq", 1}, {"mmap vfio-device", 1},
+      {"ppoll iommufd-fault", 1}, {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 1},
+      {"write iommufd-veventq", 1}}},
+    {"vste", 764, 50, 45, 25, 25,
+     {{"IOMMU_DESTROY", 21}, {"IOMMU_HWPT_ALLOC", 42}, {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 2}, {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 29},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 21}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 21}}},
+};
+
+TEST(Import, EveryCallOfTheSixCapturesIsCounted) {
+  for (const Expected& e : kExpected) {
+    SCOPED_TRACE(e.name);
+    const ImportedCapture c = ImportCapture(Capture(e.name));
+    EXPECT_EQ(c.errors, std::vector<std::string>{});
+    EXPECT_EQ(c.stats.records, e.records);
+    EXPECT_EQ(c.stats.dmas, e.dmas);
+    EXPECT_EQ(c.stats.guest_writes, e.pokes);
+    EXPECT_EQ(c.stats.raw, e.raw);
+    Counts ioctls;
+    uint64_t sum = 0, typed_others = 0;
+    for (const auto& [name, count] : c.stats.typed) {
+      if (name.rfind("IOMMU_", 0) == 0 || name.rfind("VFIO_", 0) == 0) {
+        ioctls[name] = count;
+        sum += count;
+      } else {
+        typed_others += count;
+      }
+    }
+    EXPECT_EQ(ioctls, e.ioctls);
+    EXPECT_EQ(c.stats.ioctls, sum);
+    const auto kinds = [&](OpKind kind) {
+      return static_cast<uint64_t>(std::count_if(
+          c.trace.ops.begin(), c.trace.ops.end(), [&](const Op& op) { return op.kind == kind; }));
+    };
+    EXPECT_EQ(kinds(OpKind::kPoll), e.polls);
+    EXPECT_EQ(kinds(OpKind::kRead), e.reads);
+    EXPECT_EQ(kinds(OpKind::kDma), e.dmas);
+    EXPECT_EQ(kinds(OpKind::kMemWrite), e.pokes + c.stats.memory_writes);
+    uint64_t raw = 0;
+    for (const auto& [name, count] : c.stats.raw) raw += count;
+    EXPECT_EQ(c.trace.ops.size(), c.stats.ops);
+    EXPECT_EQ(c.stats.ops, sum + typed_others + raw + c.stats.dmas + c.stats.guest_writes +
+                               c.stats.memory_writes + c.stats.derived);
+    EXPECT_EQ(ValidateWorld(c.trace.world), "");
+  }
+}
+
+TEST(Import, HandlesNameEarlierOpsOfTheRightKind) {
+  struct Check {
+    const std::vector<Op>& ops;
+    size_t at;
+    uint8_t results;
+    void Field(const char*, uint64_t) {}
+    void HandleField(const char* name, Handle handle, HandleRole role, int index) {
+      if ((results >> index & 1) == 0) return;
+      ASSERT_LT(handle, at) << name;
+      const Op& from = ops[handle];
+      if (role == HandleRole::kMap) EXPECT_EQ(from.kind, OpKind::kMmap);
+      if (role == HandleRole::kFd)
+        EXPECT_NE(from.recorded->fd, 0u) << "op " << at << " " << name << " from " << handle;
+      if (role == HandleRole::kId)
+        EXPECT_NE(from.recorded->id, 0u) << "op " << at << " " << name << " from " << handle;
+    }
+  };
+  for (const Expected& e : kExpected) {
+    SCOPED_TRACE(e.name);
+    ImportedCapture c = ImportCapture(Capture(e.name));
+    for (size_t i = 0; i < c.trace.ops.size(); ++i)
+      VisitArgs(static_cast<OpData&>(c.trace.ops[i]), Check{c.trace.ops, i, c.trace.ops[i].results});
+  }
+}
+
+TEST(Import, TheWorldIsWhatTheKernelTold) {
+  const ImportedCapture c = ImportCapture(Capture("basic"));
+  const World& world = c.trace.world;
+  EXPECT_EQ(world.name, "vsmmucli basic: nested translation, edu0");
+  ASSERT_EQ(world.devices.size(), 1u);
+  EXPECT_EQ(world.devices[0].streamId, 0x80u);  // 0000:00:10.0
+  EXPECT_EQ(world.devices[0].transactionBytes, 4u);
+  ASSERT_EQ(world.smmus.size(), 1u);
+  EXPECT_EQ(world.smmus[0].idr,
+            (std::array<uint32_t, 6>{0x0d44101b, 0x02730010, 0, 0x1414, 0, 0x74}));
+  EXPECT_EQ(world.smmus[0].iidr, 0u);
+  EXPECT_EQ(world.smmus[0].aidr, 1u);
+  EXPECT_EQ(world.swMsiFirst, 0x08000000u);
+  EXPECT_EQ(world.swMsiLast, 0x080fffffu);
+  ASSERT_EQ(world.processes.size(), 1u);
+  EXPECT_TRUE(world.rules == PresetRules(Preset::kLinux72));
+  EXPECT_EQ(c.stats.environment, 8u + 2);
+}
+
+// Ops of "basic", compared by hand with its lines.
+TEST(Import, OpsOfBasicReadByHand) {
+  const ImportedCapture c = ImportCapture(Capture("basic"));
+  const std::vector<Op>& ops = c.trace.ops;
+  // n 1: mmap of 18 MiB at 0xffff7fc00000.
+  EXPECT_EQ(ops[0].kind, OpKind::kMmap);
+  EXPECT_EQ(ops[0].mmap.base, 0xffff7fc00000u);
+  EXPECT_EQ(ops[0].mmap.length, 18874368u);
+  EXPECT_EQ(ops[0].mmap.prot, kProtRead | kProtWrite);
+  EXPECT_EQ(ops[0].mmap.shared, 0u);
+  EXPECT_EQ(ops[0].fd, kDanglingHandle);
+  // n 5 and 11: /dev/iommu is fd 3, the cdev fd 4. n 13: bind gives device id 1.
+  EXPECT_EQ(ops[3].open.node, static_cast<uint32_t>(Node::kIommu));
+  EXPECT_EQ(ops[4].open.node, static_cast<uint32_t>(Node::kVfioCdev));
+  EXPECT_EQ(ops[5].kind, OpKind::kBindIommufd);
+  EXPECT_EQ(ops[5].fd, 4u);            // made by Op 4
+  EXPECT_EQ(ops[5].bind.iommufd, 3u);  // made by Op 3
+  EXPECT_EQ(ops[5].results, 3u);
+  EXPECT_EQ(ops[5].recorded->id, 1u);
+  // n 28: map [0x4000000, +16 MiB) of the first mapping, READABLE | WRITEABLE | FIXED.
+  const Op& map = ops[11];
+  EXPECT_EQ(map.kind, OpKind::kIoasMap);
+  EXPECT_EQ(map.size, 40u);
+  EXPECT_EQ(map.ioasMap.flags, 7u);
+  EXPECT_EQ(map.ioasMap.ioasId, 10u);
+  EXPECT_EQ(map.ioasMap.userMap, 0u);
+  EXPECT_EQ(map.ioasMap.userVa, 0u);
+  EXPECT_EQ(map.ioasMap.length, 0x1000000u);
+  EXPECT_EQ(map.ioasMap.iova, 0x4000000u);
+  EXPECT_EQ(map.results, 7u);
+  EXPECT_EQ(map.recorded->known, Outcome::kErr | Outcome::kValues);
+  EXPECT_EQ(map.recorded->values[0], 0x4000000u);
+  // n 35: GET_HW_INFO with a buffer of 16 bytes.
+  const Op& info = ops[25];
+  EXPECT_EQ(info.kind, OpKind::kGetHwInfo);
+  EXPECT_EQ(info.getHwInfo.dataLen, 16u);
+  EXPECT_EQ(info.getHwInfo.bufWritable, 16u);
+  EXPECT_EQ(info.recorded->values, (std::array<uint64_t, 3>{40, 2, 8}));
+  EXPECT_EQ(info.recorded->out,
+            std::string("\0\0\0\0\0\0\0\0\x1b\x10\x44\x0d\x10\x00\x73\x02", 16));
+  EXPECT_EQ(ops[27].recorded->err, 95u);  // n 41: EOPNOTSUPP
+  EXPECT_EQ(ops[27].recorded->known, Outcome::kErr);
+  // n 124: IOVA ranges without the MSI window.
+  const Op& ranges = ops[87];
+  EXPECT_EQ(ranges.recorded->values, (std::array<uint64_t, 3>{2, 0x1000, 0}));
+  EXPECT_EQ(ranges.recorded->out,
+            std::string("\0\0\0\0\0\0\0\0\xff\xff\xff\x07\0\0\0\0"
+                        "\0\0\x10\x08\0\0\0\0\xff\xff\xff\xff\xff\x0f\0\0", 32));
+  // n 112: attach before there is a vDEVICE; the HWPT is that of Op 81.
+  EXPECT_EQ(ops[81].hwptAlloc.dataType, 2u);
+  EXPECT_EQ(ops[81].blob, std::string("\x0b\0\0\x04\0\0\0\0\xd4\0\0\0\0\0\0\0", 16));
+  EXPECT_EQ(ops[82].kind, OpKind::kAttachIommufdPt);
+  EXPECT_EQ(ops[82].attach.ptId, 81u);
+  EXPECT_EQ(ops[82].recorded->err, 2u);
+  EXPECT_EQ(ops[84].recorded->fd, 5u);  // n 118: the vEVENTQ's
+  // "poke gpa 0x4010000 = 0x0000000004011003"
+  EXPECT_EQ(ops[33].kind, OpKind::kMemWrite);
+  EXPECT_EQ(ops[33].memWrite.map, 0u);
+  EXPECT_EQ(ops[33].memWrite.address, 0x10000u);
+  EXPECT_EQ(ops[33].blob, std::string("\x03\x10\x01\x04\0\0\0\0", 8));
+  // n 179 and 181: one event, in words as printed.
+  EXPECT_EQ(ops[134].kind, OpKind::kPoll);
+  EXPECT_EQ(ops[134].recorded->ret, 1);
+  EXPECT_EQ(ops[135].kind, OpKind::kRead);
+  EXPECT_EQ(ops[135].read.count, 4096u);
+  EXPECT_EQ(ops[135].recorded->ret, 40);
+  EXPECT_EQ(ops[135].recorded->out.substr(8, 8), std::string("\x10\0\0\0\x10\0\0\0", 8));
+}
+
+TEST(Import, DmaOfBasicReadByHand) {
+  const ImportedCapture c = ImportCapture(Capture("basic"));
+  const std::vector<Op>& ops = c.trace.ops;
+  // "read VA page 0: edu0 dma iova 0x400000 len 4088 dir 0": D0+0x0, stored at 0x410b000.
+  const Op& read = ops[88];
+  EXPECT_EQ(read.dma.flags, 0u);
+  EXPECT_EQ(read.dma.iova, 0x400000u);
+  ASSERT_EQ(read.recorded->pieces.size(), 1u);
+  EXPECT_EQ(read.recorded->pieces[0], (Piece{0x400000, 4088, 0, 0, 1, 0x100000}));
+  ASSERT_EQ(read.recorded->data.size(), 4088u);
+  EXPECT_EQ(read.recorded->data.substr(4080), std::string("\xfe\x01\0\0\0\0\0\xd0", 8));
+  const Op& store = ops[89];
+  EXPECT_EQ(store.dma.flags, kDmaWrite);
+  EXPECT_EQ(store.blob, read.recorded->data);
+  EXPECT_EQ(store.recorded->pieces[0], (Piece{0x40b000, 4088, 0, 0, 1, 0x10b000}));
+  // Put back: page 11 holds 0xd000000b_0000IIII.
+  EXPECT_EQ(ops[90].kind, OpKind::kMemWrite);
+  EXPECT_EQ(ops[90].memWrite.address, 0x10b000u);
+  EXPECT_EQ(ops[90].blob.substr(8, 8), std::string("\x01\0\0\0\x0b\0\0\xd0", 8));
+  // "write across pages 0 and 1: edu0 dma iova 0x400f80 len 256"
+  const Op& across = ops[100];
+  EXPECT_EQ(across.blob, std::string(256, '\xe5'));
+  EXPECT_EQ(across.recorded->pieces, (std::vector<Piece>{{0x400f80, 0x80, 0, 0, 1, 0x100f80},
+                                                         {0x401000, 0x80, 0, 0, 1, 0x101000}}));
+  // "write unmapped VA: edu0 dma iova 0x403000 len 4": nowhere.
+  const Op& nowhere = ops[133];
+  EXPECT_EQ(nowhere.recorded->pieces, (std::vector<Piece>{{0x403000, 4, kFaultUnknown, 0, 0, 0}}));
+  // "read page whose GPA stage 2 maps read-only": the third mapping, memory 3.
+  EXPECT_EQ(ops[121].recorded->pieces[0], (Piece{0x409000, 4088, 0, 0, 3, 0}));
+  // Loading the marker: nothing printed says where it came from.
+  EXPECT_EQ(ops[79].recorded->known, Outcome::kErr);
+}
+
+TEST(Import, ReusedIdsNameTheLastOpThatReturnedThem) {
+  const ImportedCapture c = ImportCapture(Capture("errors"));
+  const std::vector<Op>& ops = c.trace.ops;
+  // Two vDEVICEs got id 5 in turn; each DESTROY of 5 must name the one that lived.
+  std::vector<Handle> destroyed, made;
+  for (size_t i = 0; i < ops.size(); ++i) {
+    if (ops[i].kind == OpKind::kVdeviceAlloc && ops[i].recorded->err == 0)
+      made.push_back(static_cast<Handle>(i));
+    if (ops[i].kind == OpKind::kDestroy) destroyed.push_back(ops[i].destroy.id);
+  }
+  ASSERT_EQ(made.size(), 4u);
+  EXPECT_EQ(destroyed, made);
+  // 999 never existed: a literal.
+  const auto literal = std::find_if(ops.begin(), ops.end(), [](const Op& op) {
+    return op.kind == OpKind::kHwptAlloc && op.hwptAlloc.devId == 999;
+  });
+  ASSERT_NE(literal, ops.end());
+  EXPECT_EQ(literal->results >> 1 & 1, 0);
+}
+
+TEST(Import, AnAutomaticHwptIsNamedByTheAttachThatMadeIt) {
+  const ImportedCapture c = ImportCapture(Capture("attach"));
+  uint64_t seen = 0;
+  for (const Op& op : c.trace.ops) {
+    if (op.kind != OpKind::kAttachIommufdPt || op.recorded->err != 0) continue;
+    const Op& target = c.trace.ops[op.attach.ptId];
+    if (target.kind == OpKind::kIoasAlloc) {
+      EXPECT_EQ(op.recorded->id, 13u);  // "pt id now 13"
+      ++seen;
+    } else {
+      EXPECT_EQ(target.kind, OpKind::kHwptAlloc);
+      EXPECT_EQ(op.recorded->id, target.recorded->id);
+    }
+  }
+  EXPECT_EQ(seen, 1u);
+}
+
+TEST(Import, DamageIsNamedWithItsLineAndTheRestIsKept) {
+  const std::vector<std::string> good = Lines("basic");
+  ASSERT_EQ(good.size(), 242u);
+  ASSERT_EQ(ImportLines(good).errors, std::vector<std::string>{});
+  const uint64_t ops = ImportLines(good).stats.ops;
+
+  auto lines = good;
+  lines[27].resize(100);  // n 26, a printed line, torn
+  ImportedCapture c = ImportLines(lines);
+  EXPECT_EQ(c.errors, (std::vector<std::string>{"28: not JSON", "29: record 28 follows record 26"}));
+  lines = good;
+  lines[25].replace(lines[25].find("\"in\":\"0c"), 8, "\"in\":\"zz");  // n 25: IOAS_ALLOC
+  c = ImportLines(lines);
+  ASSERT_FALSE(c.errors.empty());
+  EXPECT_EQ(c.errors[0], "26: an ioctl's bytes are not hex");
+  EXPECT_EQ(c.trace.ops[10].kind, OpKind::kIoasMap);  // the next one, its IOAS now a literal
+  EXPECT_EQ(c.trace.ops[10].ioasMap.ioasId, 2u);
+  EXPECT_EQ(c.trace.ops[10].results >> 1 & 1, 0);
+
+  lines = good;
+  lines.insert(lines.begin() + 100, std::string(CaptureLines::kMaxLine + 1, '{'));
+  c = ImportLines(lines);
+  EXPECT_EQ(c.errors, std::vector<std::string>{"101: line longer than 4194304 bytes"});
+  EXPECT_EQ(c.stats.ops, ops);
+
+  lines = good;
+  lines.resize(60);
+  c = ImportLines(lines);
+  EXPECT_EQ(c.errors, std::vector<std::string>{"61: the capture ends without a footer"});
+  EXPECT_EQ(c.stats.ops, 24u);
+  EXPECT_LT(c.stats.ops, ops);
+}
+
+TEST(Import, WhatIsNoCaptureIsRefused) {
+  using Errors = std::vector<std::string>;
+  auto lines = Lines("basic");
+  lines[0].replace(lines[0].find("vrec-1"), 6, "vrec-2");
+  ImportedCapture c = ImportLines(lines);
+  EXPECT_EQ(c.errors, Errors{"1: format 'vrec-2', only vrec-1 is known"});
+  EXPECT_TRUE(c.trace.ops.empty());
+  EXPECT_EQ(ImportLines({"{\"sys\":\"open\"}"}).errors,
+            Errors{"1: not a capture: the first record is no header"});
+  EXPECT_EQ(ImportLines({"<html>"}).errors, Errors{"1: not JSON"});
+  EXPECT_EQ(ImportLines({}).errors, Errors{"1: an empty file"});
+  EXPECT_EQ(ValidateWorld(ImportLines({}).trace.world), "");
+  const ImportedCapture missing = ImportCapture("traces/testdata/no-such-capture.jsonl");
+  EXPECT_EQ(missing.errors,
+            Errors{"traces/testdata/no-such-capture.jsonl:1: No such file or directory"});
+}
+
+// Records of the wrong shape, one a time, must neither crash nor be taken for something else.
+TEST(Import, HostileRecordsAreNoCrash) {
+  const std::string header = Lines("basic")[0];
+  const char* kRecords[] = {
+      R"({"n":1})",
+      R"({"n":1,"sys":7,"pid":1})",
+      R"({"n":1,"sys":"ioctl"})",
+      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","ret":0})",
+      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","fd":-1,"cmd":"0x3b85","in":"","ret":0})",
+      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","fd":3,"cmd":"0x3b84","in":"20","len":99,"ptr":7,"ret":0})",
+      R"({"n":1,"sys":"ioctl","pid":1,"kind":"vfio-device","fd":3,"cmd":"0x3b76","in":"18","ptr":[[]],"ret":-1})",
+      R"({"n":1,"sys":"mmap","pid":1,"kind":"anon","length":-1,"flags":"0x22","ret":"0xfffffffffffff000"})",
+      R"({"n":1,"sys":"mmap","pid":1,"kind":"anon","length":0,"flags":"0x32","ret":"0x0"})",
+      R"({"n":1,"sys":"munmap","pid":1,"addr":"0xffffffffffffffff","length":-1,"ret":0})",
+      R"({"n":1,"sys":"openat","pid":1,"name":"/dev/vfio/devices/vfio0","ret":4,"newfd":{"fd":"x"}})",
+      R"({"n":1,"sys":"close","pid":1,"fd":3,"kind":"iommufd","ret":0})",
+      R"({"n":1,"sys":"read","pid":1,"fd":3,"kind":"iommufd-veventq","count":-1,"data":"00","ret":4096})",
+      R"({"n":1,"sys":"ppoll","pid":1,"fds":[1,{"fd":3,"kind":"iommufd"}],"ret":1})",
+      R"({"n":1,"sys":"fcntl","pid":1,"fd":3,"kind":"iommufd","cmd":0,"ret":9})",
+      R"({"n":1,"sys":"exit","pid":1,"tid":1})",
+      R"({"n":1,"sys":"write","pid":1,"fd":1,"kind":"stdio","text":"edu0 dma iova 0x0 len 1 dir 1\n","ret":1})",
+      R"({"n":1,"sys":"write","pid":1,"fd":1,"kind":"stdio","text":"poke gpa 0x1 = 0x2\npoke gpa 0x8 = 0x2\n  landed: nowhere\n  read: D1+0x0 (seen in gpa 0x0)\n","ret":1})",
+      R"({"n":18446744073709551615,"sys":"signal","pid":1})",
+  };
+  for (const char* record : kRecords) {
+    SCOPED_TRACE(record);
+    const ImportedCapture c = ImportLines({header, record, record});
+    EXPECT_LE(c.stats.ops, 3u);
+    EXPECT_EQ(ValidateWorld(c.trace.world), "");
+  }
+  // Every pid a process of its own: more than a World has.
+  std::vector<std::string> many = {header};
+  for (int pid = 1; pid <= 40; ++pid)
+    many.push_back(R"({"n":)" + std::to_string(pid) + R"(,"sys":"openat","name":"/dev/iommu","pid":)" +
+                   std::to_string(pid) + R"(,"ret":3,"newfd":{"fd":3,"obj":1,"kind":"iommufd"}})");
+  const ImportedCapture c = ImportLines(many);
+  EXPECT_EQ(c.stats.ops, kMaxProcesses);
+  EXPECT_EQ(c.stats.skipped.at("more processes than a World can have"), 40 - kMaxProcesses);
+  EXPECT_EQ(ValidateWorld(c.trace.world), "");
+}
+
+TEST(Import, LimitsEndTheImport) {
+  ReadLimits limits;
+  limits.ops = 50;
+  const ImportedCapture c = ImportCapture(Capture("stale"), limits);
+  EXPECT_EQ(c.trace.ops.size(), 50u);
+  ASSERT_EQ(c.errors.size(), 1u);
+  EXPECT_NE(c.errors[0].find("more Ops or bytes than a trace may have"), std::string::npos);
+  limits = ReadLimits();
+  limits.payload_bytes = 10000;
+  EXPECT_EQ(ImportCapture(Capture("stale"), limits).errors.size(), 1u);
+}
+
+TEST(Import, TwoImportsAreTheSame) {
+  const ImportedCapture a = ImportCapture(Capture("faults")), b = ImportCapture(Capture("faults"));
+  EXPECT_TRUE(SameTrace(a.trace, b.trace));
+}
+
+}  // namespace
+}  // namespace twinwalk
