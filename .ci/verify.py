@@ -15,8 +15,15 @@ import tempfile
 import time
 
 TWINWALK = 'build/opt/twinwalk'
+FUZZ_RUN = 'build/opt/fuzz_run'
 PROOFS = 'build/proofs.json'
 FUZZ = 'build/fuzz.json'
+MUTANTS = 'build/mutants.json'
+# Planted faults of the model that fuzzing must find from the seeds within SECONDS_EACH; the other
+# ones of model/faults.h are tried too, and counted.
+REQUIRED = ['invalidateWrongVmid', 'unpinBeforeInvDone', 'configCacheSurvivesDetach',
+            'vmidReleasedEarly']
+SECONDS_EACH = 60
 OUT = 'reports/out'
 
 
@@ -46,7 +53,7 @@ def prove(args):
 def fuzz_one(target, args):
     """Runs one fuzz target from its seeds, without keeping what it finds interesting."""
     name = os.path.basename(target)
-    seeds = f'traces/seed/{name}'
+    seeds = [s for s in [f'traces/seed/{name}'] if os.path.isdir(s)]
     artifacts = f'build/finds/{name}/'
     os.makedirs(artifacts, exist_ok=True)
     before = set(glob.glob(artifacts + '*'))
@@ -55,7 +62,7 @@ def fuzz_one(target, args):
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as corpus, \
             open(f'build/finds/{name}.log', 'w+', errors='replace') as log:
-        status = run([target, corpus, seeds, f'-seed={args.seed}', f'-artifact_prefix={artifacts}',
+        status = run([target, corpus, *seeds, f'-seed={args.seed}', f'-artifact_prefix={artifacts}',
                       '-print_final_stats=1', '-timeout=60', '-rss_limit_mb=4096'] + limit +
                      dictionary, stdout=log, stderr=subprocess.STDOUT)
         log.seek(0)
@@ -66,7 +73,7 @@ def fuzz_one(target, args):
               re.findall(r'^count::(\w+):\s*(\d+)', said, re.MULTILINE)}
     finds = sorted(set(glob.glob(artifacts + '*')) - before)
     result = {'target': name, 'runs': int(runs.group(1)) if runs else 0, 'seed': args.seed,
-              'seeds': len(glob.glob(seeds + '/*')), 'seconds': round(seconds, 1),
+              'seeds': sum(len(os.listdir(s)) for s in seeds), 'seconds': round(seconds, 1),
               'status': status, 'finds': finds, 'counts': counts}
     if status != 0:
         print(said[-4000:])
@@ -76,25 +83,63 @@ def fuzz_one(target, args):
     return result
 
 
+def trace_seeds():
+    return sorted(glob.glob('traces/seed/trace_fuzzer/*.trace'))
+
+
+def engineless(args):
+    """Generated and mutated traces without a fuzz engine: many more Ops a second."""
+    limit = ['--seconds-cpu', str(args.seconds)] if args.seconds else ['--ops', str(args.ops)]
+    command = [FUZZ_RUN, '--seed', str(args.seed)] + limit + trace_seeds()
+    print('$ ' + ' '.join(command[:5]) + f' {len(trace_seeds())} seeds', flush=True)
+    done = subprocess.run(command, capture_output=True, text=True, errors='replace')
+    counts = {name.split(' (')[0].strip(): int(value) for name, value in
+              re.findall(r'^(\S[^:\n]*?)\s+(\d+)$', done.stdout, re.MULTILINE)}
+    if done.returncode:
+        print(done.stdout[-4000:] + done.stderr[-4000:])
+    print(f'fuzz_run: {counts.get("ops", 0)} Ops, status {done.returncode}', flush=True)
+    return {'target': 'fuzz_run', 'runs': counts.pop('traces', 0), 'seed': args.seed,
+            'seeds': len(trace_seeds()), 'status': done.returncode, 'finds': [], 'counts': counts}
+
+
 def fuzz(args):
     """Smoke fuzzing: a fixed number of runs from a fixed seed."""
     targets = sorted(t for t in glob.glob('build/fuzz/*_fuzzer') if os.access(t, os.X_OK))
-    results = [fuzz_one(target, args) for target in targets]
+    results = [fuzz_one(target, args) for target in targets] + [engineless(args)]
     with open(FUZZ, 'w') as f:
         json.dump({'targets': results}, f, indent=1)
-    if not results:
+    if not targets:
         print('no fuzz target was built')
-    return 1 if not results or any(r['status'] for r in results) else 0
+    return 1 if not targets or any(r['status'] for r in results) else 0
 
 
 def mutants(args):
     """Planted faults of the model, each to be found by fuzzing from the seeds."""
-    return run(['build/opt/fuzz_run', '--mutants', '--json', 'build/mutants.json'])
+    with open('model/faults.h') as f:
+        names = re.findall(r'^\s*\{"(\w+)", &ModelFaults::', f.read(), re.MULTILINE)
+    results = []
+    for name in names:
+        done = subprocess.run([FUZZ_RUN, '--canary', '--fault', name, '--seed', str(args.seed),
+                               '--seconds-cpu', str(SECONDS_EACH), '--out', f'build/finds/{name}'] +
+                              trace_seeds(), capture_output=True, text=True, errors='replace')
+        found = re.search(r'^FOUND (.*)\nafter (\d+) Ops; shrunk from \d+ to (\d+)', done.stdout,
+                          re.MULTILINE)
+        results.append({'fault': name, 'required': name in REQUIRED,
+                        'found': done.returncode == 0 and found is not None,
+                        'finding': found.group(1) if found else '',
+                        'ops': int(found.group(2)) if found else 0,
+                        'shrunk': int(found.group(3)) if found else 0})
+        print(f'{name}: ' + (f'found after {found.group(2)} Ops: {found.group(1)}' if found else
+                             f'NOT FOUND (status {done.returncode})'), flush=True)
+    with open(MUTANTS, 'w') as f:
+        json.dump({'mutants': results}, f, indent=1)
+    print(f'{sum(r["found"] for r in results)} of {len(results)} planted faults found')
+    return 0 if results and all(r['found'] for r in results if r['required']) else 1
 
 
 def report(args):
     command = [TWINWALK, 'report', '-o', OUT]
-    for option, path in (('--proofs', PROOFS), ('--fuzz', FUZZ)):
+    for option, path in (('--proofs', PROOFS), ('--fuzz', FUZZ), ('--mutants', MUTANTS)):
         if os.path.exists(path):
             command += [option, path]
     return run(command)
@@ -107,6 +152,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', choices=STEPS, help='one step instead of prove, fuzz, report')
     parser.add_argument('--runs', type=int, default=20000, help='of each fuzz target')
+    parser.add_argument('--ops', type=int, default=1000000, help='of fuzz_run')
     parser.add_argument('--seconds', type=int, help='of each fuzz target, instead of --runs')
     parser.add_argument('--seed', type=int, default=1, help='of the fuzz engine')
     args = parser.parse_args()

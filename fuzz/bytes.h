@@ -1,6 +1,6 @@
-// A trace as plain bytes for fuzz engines: the World in fixed fields, then for each Op its 96 bytes,
-// the length of its blob, the blob. No recorded Outcomes, no names: what a fuzzer has no use for.
-// Committed seeds are trace files; the fuzz target takes both.
+// A trace as plain bytes for fuzz engines: the World in fixed fields, then for each Op its 96
+// bytes, the length of its blob, the blob. No recorded Outcomes, no names: what a fuzzer has no use
+// for. Committed seeds are trace files; the fuzz target takes both.
 #ifndef TWINWALK_FUZZ_BYTES_H_
 #define TWINWALK_FUZZ_BYTES_H_
 

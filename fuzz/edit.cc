@@ -29,9 +29,11 @@ void Renumber(std::vector<Op>* ops, size_t from, F&& moved) {
 
 std::vector<HandleUse> HandlesOf(OpData& op) {
   std::vector<HandleUse> uses;
-  VisitWith(op, [](const char*, auto&) {}, [&](const char*, Handle& h, HandleRole role, int index) {
-    uses.push_back({&h, role, index});
-  });
+  VisitWith(
+      op, [](const char*, auto&) {},
+      [&](const char*, Handle& h, HandleRole role, int index) {
+        uses.push_back({&h, role, index});
+      });
   return uses;
 }
 
@@ -77,8 +79,9 @@ void DangleForward(std::vector<Op>* ops, size_t from) {
 OpData Canonical(const OpData& op) {
   uint64_t values[16];
   size_t count = 0;
-  VisitWith(op, [&](const char*, const auto& value) { values[count++] = value; },
-            [&](const char*, const Handle& h, HandleRole, int) { values[count++] = h; });
+  VisitWith(
+      op, [&](const char*, const auto& value) { values[count++] = value; },
+      [&](const char*, const Handle& h, HandleRole, int) { values[count++] = h; });
   OpData result;
   static_cast<OpHead&>(result) = op;
   result.fd = kDanglingHandle;
@@ -87,11 +90,12 @@ OpData Canonical(const OpData& op) {
   const auto restore = [&](auto& value) {
     value = static_cast<std::remove_reference_t<decltype(value)>>(values[at++]);
   };
-  VisitWith(result, [&](const char*, auto& value) { restore(value); },
-            [&](const char*, Handle& h, HandleRole, int index) {
-              restore(h);
-              bits |= static_cast<uint8_t>(1u << index);
-            });
+  VisitWith(
+      result, [&](const char*, auto& value) { restore(value); },
+      [&](const char*, Handle& h, HandleRole, int index) {
+        restore(h);
+        bits |= static_cast<uint8_t>(1u << index);
+      });
   result.results = op.results & bits;
   return result;
 }

@@ -28,9 +28,11 @@ void VisitWith(Data& op, FieldF&& field, HandleF&& handle);
 template <class F>
 void EachResult(OpData& op, F&& f) {
   const uint8_t results = op.results;
-  VisitWith(op, [](const char*, auto&) {}, [&](const char*, Handle& handle, HandleRole, int index) {
-    if ((results >> index & 1) != 0) f(handle, index);
-  });
+  VisitWith(
+      op, [](const char*, auto&) {},
+      [&](const char*, Handle& handle, HandleRole, int index) {
+        if ((results >> index & 1) != 0) f(handle, index);
+      });
 }
 
 // Handles of `op` name Ops before `at`. REQUIRES: at <= ops->size().
@@ -48,14 +50,17 @@ OpData Canonical(const OpData& op);
 // "" or what is wrong: handle bits beyond the fields, handles that name no earlier Op, stray bits.
 std::string CheckOp(const OpData& op, size_t ordinal);
 
-// ---- Inner parts ---------------------------------------------------------------------------------
+// ---- Inner parts
+// ---------------------------------------------------------------------------------
 
 template <class FieldF, class HandleF>
 struct FunctionVisitor {
   FieldF& field;
   HandleF& handle;
   template <class T>
-  void Field(const char* name, T& value) { field(name, value); }
+  void Field(const char* name, T& value) {
+    field(name, value);
+  }
   template <class H>
   void HandleField(const char* name, H& value, HandleRole role, int index) {
     handle(name, value, role, index);

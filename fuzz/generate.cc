@@ -10,39 +10,39 @@ namespace {
 
 // How often each Step is taken, before the swarm multiplies: in the order of Step.
 constexpr std::array<uint8_t, kSteps> kWeights = {
-    1,  // open iommu
-    1,  // open cdev
-    2,  // close
-    1,  // dup
-    1,  // bind
-    3,  // attach paging
-    6,  // attach nested
-    3,  // detach
-    1,  // ioas alloc
-    2,  // map guest
-    5,  // map more
-    5,  // unmap
-    1,  // ranges
-    1,  // hw info
-    2,  // hwpt plain
-    2,  // hwpt parent
-    3,  // hwpt nested
-    2,  // viommu
-    2,  // vdevice
-    2,  // veventq
-    8,  // invalidate
-    5,  // destroy
-    2,  // read
-    1,  // poll
-    1,  // mmap
-    1,  // munmap
-    1,  // memfd
-    3,  // write tables
-    8,  // write entry
-    2,  // write data
+    1,   // open iommu
+    1,   // open cdev
+    2,   // close
+    1,   // dup
+    1,   // bind
+    3,   // attach paging
+    6,   // attach nested
+    3,   // detach
+    1,   // ioas alloc
+    2,   // map guest
+    5,   // map more
+    5,   // unmap
+    1,   // ranges
+    1,   // hw info
+    2,   // hwpt plain
+    2,   // hwpt parent
+    3,   // hwpt nested
+    2,   // viommu
+    2,   // vdevice
+    2,   // veventq
+    8,   // invalidate
+    5,   // destroy
+    2,   // read
+    1,   // poll
+    1,   // mmap
+    1,   // munmap
+    1,   // memfd
+    3,   // write tables
+    8,   // write entry
+    2,   // write data
     24,  // dma
-    1,  // fail alloc
-    1,  // raw
+    1,   // fail alloc
+    1,   // raw
 };
 
 class Swarm {
@@ -71,14 +71,14 @@ class Swarm {
 
 using Script = std::vector<Step>;
 Script NestedScript() {
-  return {
-      Step::kOpenIommu, Step::kOpenCdev, Step::kBind, Step::kMmap, Step::kIoasAlloc,
-      Step::kMapGuest, Step::kHwptParent, Step::kViommu, Step::kVdevice, Step::kVeventq,
-      Step::kHwptNested, Step::kWriteTables, Step::kAttachNested, Step::kDma};
+  return {Step::kOpenIommu,    Step::kOpenCdev, Step::kBind,       Step::kMmap,
+          Step::kIoasAlloc,    Step::kMapGuest, Step::kHwptParent, Step::kViommu,
+          Step::kVdevice,      Step::kVeventq,  Step::kHwptNested, Step::kWriteTables,
+          Step::kAttachNested, Step::kDma};
 }
 Script PagingScript() {
-  return {Step::kOpenIommu, Step::kOpenCdev, Step::kBind, Step::kMmap, Step::kIoasAlloc,
-          Step::kMapGuest, Step::kAttachPaging, Step::kDma};
+  return {Step::kOpenIommu, Step::kOpenCdev, Step::kBind,         Step::kMmap,
+          Step::kIoasAlloc, Step::kMapGuest, Step::kAttachPaging, Step::kDma};
 }
 
 World StarterWorld() {
@@ -169,18 +169,18 @@ Trace RandomTrace(uint64_t seed, const GenerateOptions& options) {
 std::vector<Starter> StarterTraces() {
   using S = Step;
   const Script nested = NestedScript(), paging = PagingScript();
-  const Script guest_changes{S::kDma, S::kWriteEntry, S::kDma, S::kInvalidate, S::kDma,
-                             S::kWriteEntry, S::kInvalidate, S::kDma};
-  const Script host_changes{S::kDma, S::kUnmap, S::kDma, S::kMapMore, S::kDma, S::kMapMore,
-                            S::kDma, S::kUnmap, S::kDma};
-  const Script leave{S::kDma, S::kDetach, S::kDma, S::kDestroy, S::kDestroy, S::kDestroy,
-                     S::kDestroy, S::kDma, S::kClose, S::kClose};
-  const Script replace{S::kHwptNested, S::kWriteTables, S::kAttachNested, S::kDma,
-                       S::kHwptPlain, S::kAttachPaging, S::kDma, S::kAttachNested, S::kDma};
-  const Script events{S::kDma, S::kWriteEntry, S::kInvalidate, S::kDma, S::kPoll, S::kRead,
-                      S::kDma, S::kDma, S::kRead, S::kPoll};
-  const Script questions{S::kHwInfo, S::kRanges, S::kDup, S::kFailAlloc, S::kMapMore, S::kRaw,
-                         S::kMemfd, S::kMmap, S::kMapMore, S::kMunmap, S::kWriteData};
+  const Script guest_changes{S::kDma, S::kWriteEntry, S::kDma,        S::kInvalidate,
+                             S::kDma, S::kWriteEntry, S::kInvalidate, S::kDma};
+  const Script host_changes{S::kDma,     S::kUnmap, S::kDma,   S::kMapMore, S::kDma,
+                            S::kMapMore, S::kDma,   S::kUnmap, S::kDma};
+  const Script leave{S::kDma,     S::kDetach,  S::kDma, S::kDestroy, S::kDestroy,
+                     S::kDestroy, S::kDestroy, S::kDma, S::kClose,   S::kClose};
+  const Script replace{S::kHwptNested,   S::kWriteTables, S::kAttachNested, S::kDma, S::kHwptPlain,
+                       S::kAttachPaging, S::kDma,         S::kAttachNested, S::kDma};
+  const Script events{S::kDma,  S::kWriteEntry, S::kInvalidate, S::kDma,  S::kPoll,
+                      S::kRead, S::kDma,        S::kDma,        S::kRead, S::kPoll};
+  const Script questions{S::kHwInfo, S::kRanges, S::kDup,     S::kFailAlloc, S::kMapMore,  S::kRaw,
+                         S::kMemfd,  S::kMmap,   S::kMapMore, S::kMunmap,    S::kWriteData};
   return {{"nested_guest", Scripted(11, {nested, guest_changes, guest_changes})},
           {"nested_host", Scripted(12, {nested, host_changes, host_changes})},
           {"nested_leave", Scripted(13, {nested, leave, nested, leave})},
@@ -214,9 +214,9 @@ void NestedAlphabet(Trace* prefix, std::vector<Op>* alphabet) {
   Builder builder(prefix->world, &random, options);
   for (Step step : NestedScript()) builder.Want(step, 64);
   Grower grower(&builder.scene(), &random, options);
-  for (Step step : {Step::kDma, Step::kDma, Step::kWriteEntry, Step::kInvalidate, Step::kUnmap,
-                    Step::kMapGuest, Step::kDetach, Step::kAttachNested, Step::kDestroy,
-                    Step::kClose}) {
+  for (Step step :
+       {Step::kDma, Step::kDma, Step::kWriteEntry, Step::kInvalidate, Step::kUnmap, Step::kMapGuest,
+        Step::kDetach, Step::kAttachNested, Step::kDestroy, Step::kClose}) {
     Op op;
     Step missing = step;
     if (grower.Make(step, &op, &missing)) alphabet->push_back(std::move(op));

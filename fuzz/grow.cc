@@ -9,38 +9,64 @@ namespace twinwalk::fuzz {
 OpKind KindOf(Step step) {
   switch (step) {
     case Step::kOpenIommu:
-    case Step::kOpenCdev: return OpKind::kOpen;
-    case Step::kClose: return OpKind::kClose;
-    case Step::kDup: return OpKind::kDup;
-    case Step::kBind: return OpKind::kBindIommufd;
+    case Step::kOpenCdev:
+      return OpKind::kOpen;
+    case Step::kClose:
+      return OpKind::kClose;
+    case Step::kDup:
+      return OpKind::kDup;
+    case Step::kBind:
+      return OpKind::kBindIommufd;
     case Step::kAttachPaging:
-    case Step::kAttachNested: return OpKind::kAttachIommufdPt;
-    case Step::kDetach: return OpKind::kDetachIommufdPt;
-    case Step::kIoasAlloc: return OpKind::kIoasAlloc;
+    case Step::kAttachNested:
+      return OpKind::kAttachIommufdPt;
+    case Step::kDetach:
+      return OpKind::kDetachIommufdPt;
+    case Step::kIoasAlloc:
+      return OpKind::kIoasAlloc;
     case Step::kMapGuest:
-    case Step::kMapMore: return OpKind::kIoasMap;
-    case Step::kUnmap: return OpKind::kIoasUnmap;
-    case Step::kRanges: return OpKind::kIoasIovaRanges;
-    case Step::kHwInfo: return OpKind::kGetHwInfo;
+    case Step::kMapMore:
+      return OpKind::kIoasMap;
+    case Step::kUnmap:
+      return OpKind::kIoasUnmap;
+    case Step::kRanges:
+      return OpKind::kIoasIovaRanges;
+    case Step::kHwInfo:
+      return OpKind::kGetHwInfo;
     case Step::kHwptPlain:
     case Step::kHwptParent:
-    case Step::kHwptNested: return OpKind::kHwptAlloc;
-    case Step::kViommu: return OpKind::kViommuAlloc;
-    case Step::kVdevice: return OpKind::kVdeviceAlloc;
-    case Step::kVeventq: return OpKind::kVeventqAlloc;
-    case Step::kInvalidate: return OpKind::kHwptInvalidate;
-    case Step::kDestroy: return OpKind::kDestroy;
-    case Step::kRead: return OpKind::kRead;
-    case Step::kPoll: return OpKind::kPoll;
-    case Step::kMmap: return OpKind::kMmap;
-    case Step::kMunmap: return OpKind::kMunmap;
-    case Step::kMemfd: return OpKind::kMemfd;
+    case Step::kHwptNested:
+      return OpKind::kHwptAlloc;
+    case Step::kViommu:
+      return OpKind::kViommuAlloc;
+    case Step::kVdevice:
+      return OpKind::kVdeviceAlloc;
+    case Step::kVeventq:
+      return OpKind::kVeventqAlloc;
+    case Step::kInvalidate:
+      return OpKind::kHwptInvalidate;
+    case Step::kDestroy:
+      return OpKind::kDestroy;
+    case Step::kRead:
+      return OpKind::kRead;
+    case Step::kPoll:
+      return OpKind::kPoll;
+    case Step::kMmap:
+      return OpKind::kMmap;
+    case Step::kMunmap:
+      return OpKind::kMunmap;
+    case Step::kMemfd:
+      return OpKind::kMemfd;
     case Step::kWriteTables:
     case Step::kWriteEntry:
-    case Step::kWriteData: return OpKind::kMemWrite;
-    case Step::kDma: return OpKind::kDma;
-    case Step::kFailAlloc: return OpKind::kFailAlloc;
-    case Step::kRaw: return OpKind::kRaw;
+    case Step::kWriteData:
+      return OpKind::kMemWrite;
+    case Step::kDma:
+      return OpKind::kDma;
+    case Step::kFailAlloc:
+      return OpKind::kFailAlloc;
+    case Step::kRaw:
+      return OpKind::kRaw;
   }
   return OpKind::kRaw;
 }
@@ -53,7 +79,8 @@ std::vector<Step> StepsOf(OpKind kind) {
 }
 
 void Builder::Want(Step step, size_t limit) {
-  constexpr int kMaxDepth = 24;  // of needs that are open at once; more means that they go in a circle
+  constexpr int kMaxDepth =
+      24;  // of needs that are open at once; more means that they go in a circle
   std::vector<Step> open{step};
   while (!open.empty() && open.size() < kMaxDepth && ops_.size() < limit) {
     Op op;
@@ -67,7 +94,8 @@ void Builder::Want(Step step, size_t limit) {
   }
 }
 
-// ---- Choosing ------------------------------------------------------------------------------------
+// ---- Choosing
+// ------------------------------------------------------------------------------------
 
 int Grower::Choose(Role role, int context) {
   int chosen = kNone, dead = kNone;
@@ -76,11 +104,14 @@ int Grower::Choose(Role role, int context) {
   for (size_t i = 0; i < things.size(); ++i) {
     const Thing& t = things[i];
     if (t.role != role || (context != kNone && t.context != context)) continue;
-    if (!t.alive) dead = static_cast<int>(i);
-    else if (random_->OneIn(++seen)) chosen = static_cast<int>(i);
+    if (!t.alive)
+      dead = static_cast<int>(i);
+    else if (random_->OneIn(++seen))
+      chosen = static_cast<int>(i);
   }
   return dead != kNone && options_.broken_one_in != 0 && random_->OneIn(options_.broken_one_in)
-             ? dead : chosen;
+             ? dead
+             : chosen;
 }
 
 int Grower::ChooseParent(bool parent) {
@@ -94,7 +125,9 @@ int Grower::ChooseParent(bool parent) {
   return chosen;
 }
 
-int Grower::FileOf(int context) { return Choose(Role::kIommuFd, context); }
+int Grower::FileOf(int context) {
+  return Choose(Role::kIommuFd, context);
+}
 
 int Grower::CdevOf(uint32_t device) {
   const auto& things = scene_->things();
@@ -128,16 +161,25 @@ void Grower::Ioctl(Op* op, OpKind kind, int file) {
 // Framing that is not what a well-behaved client sends.
 void Grower::MakeOdd(Op* op) {
   switch (random_->Below(6)) {
-    case 0: op->size = static_cast<uint32_t>(random_->Below(op->size + 9)); break;
-    case 1: op->readable = static_cast<uint16_t>(random_->Below(op->size + 9)); break;
-    case 2: op->writable = static_cast<uint16_t>(random_->Below(op->size + 9)); break;
+    case 0:
+      op->size = static_cast<uint32_t>(random_->Below(op->size + 9));
+      break;
+    case 1:
+      op->readable = static_cast<uint16_t>(random_->Below(op->size + 9));
+      break;
+    case 2:
+      op->writable = static_cast<uint16_t>(random_->Below(op->size + 9));
+      break;
     case 3:
       op->blob.insert(0, 8, random_->OneIn(2) ? '\0' : '\1');
       op->size += 8;
       break;
-    case 4: op->process = static_cast<uint8_t>(random_->Below(scene_->world().processes.size() + 1));
+    case 4:
+      op->process = static_cast<uint8_t>(random_->Below(scene_->world().processes.size() + 1));
       break;
-    case 5: op->size = static_cast<uint32_t>(EdgeNumber(*random_)); break;
+    case 5:
+      op->size = static_cast<uint32_t>(EdgeNumber(*random_));
+      break;
   }
   if (op->blob.size() > options_.max_blob) op->blob.resize(options_.max_blob);
 }
@@ -146,40 +188,70 @@ bool Grower::Make(Step step, Op* op, Step* missing) {
   *op = Op();
   const auto made = [&]() -> bool {
     switch (step) {
-      case Step::kOpenIommu: return Open(op, Node::kIommu);
-      case Step::kOpenCdev: return Open(op, Node::kVfioCdev);
-      case Step::kClose: return CloseOrDup(op, OpKind::kClose, missing);
-      case Step::kDup: return CloseOrDup(op, OpKind::kDup, missing);
-      case Step::kBind: return Bind(op, missing);
-      case Step::kAttachPaging: return AttachPaging(op, missing);
-      case Step::kAttachNested: return AttachNested(op, missing);
-      case Step::kDetach: return Detach(op, missing);
-      case Step::kIoasAlloc: return IoasAlloc(op, missing);
-      case Step::kMapGuest: return Map(op, true, missing);
-      case Step::kMapMore: return Map(op, false, missing);
-      case Step::kUnmap: return Unmap(op, missing);
-      case Step::kRanges: return Ranges(op, missing);
-      case Step::kHwInfo: return HwInfo(op, missing);
-      case Step::kHwptPlain: return HwptPaging(op, false, missing);
-      case Step::kHwptParent: return HwptPaging(op, true, missing);
-      case Step::kHwptNested: return HwptNested(op, missing);
-      case Step::kViommu: return Viommu(op, missing);
-      case Step::kVdevice: return Vdevice(op, missing);
-      case Step::kVeventq: return Veventq(op, missing);
-      case Step::kInvalidate: return Invalidate(op, missing);
-      case Step::kDestroy: return Destroy(op, missing);
-      case Step::kRead: return Queue(op, OpKind::kRead, missing);
-      case Step::kPoll: return Queue(op, OpKind::kPoll, missing);
-      case Step::kMmap: return Mmap(op);
-      case Step::kMunmap: return Munmap(op, missing);
+      case Step::kOpenIommu:
+        return Open(op, Node::kIommu);
+      case Step::kOpenCdev:
+        return Open(op, Node::kVfioCdev);
+      case Step::kClose:
+        return CloseOrDup(op, OpKind::kClose, missing);
+      case Step::kDup:
+        return CloseOrDup(op, OpKind::kDup, missing);
+      case Step::kBind:
+        return Bind(op, missing);
+      case Step::kAttachPaging:
+        return AttachPaging(op, missing);
+      case Step::kAttachNested:
+        return AttachNested(op, missing);
+      case Step::kDetach:
+        return Detach(op, missing);
+      case Step::kIoasAlloc:
+        return IoasAlloc(op, missing);
+      case Step::kMapGuest:
+        return Map(op, true, missing);
+      case Step::kMapMore:
+        return Map(op, false, missing);
+      case Step::kUnmap:
+        return Unmap(op, missing);
+      case Step::kRanges:
+        return Ranges(op, missing);
+      case Step::kHwInfo:
+        return HwInfo(op, missing);
+      case Step::kHwptPlain:
+        return HwptPaging(op, false, missing);
+      case Step::kHwptParent:
+        return HwptPaging(op, true, missing);
+      case Step::kHwptNested:
+        return HwptNested(op, missing);
+      case Step::kViommu:
+        return Viommu(op, missing);
+      case Step::kVdevice:
+        return Vdevice(op, missing);
+      case Step::kVeventq:
+        return Veventq(op, missing);
+      case Step::kInvalidate:
+        return Invalidate(op, missing);
+      case Step::kDestroy:
+        return Destroy(op, missing);
+      case Step::kRead:
+        return Queue(op, OpKind::kRead, missing);
+      case Step::kPoll:
+        return Queue(op, OpKind::kPoll, missing);
+      case Step::kMmap:
+        return Mmap(op);
+      case Step::kMunmap:
+        return Munmap(op, missing);
       case Step::kMemfd:
         op->kind = OpKind::kMemfd;
         op->memfd.length = Odd() ? EdgeNumber(*random_) : kPageBytes << random_->Below(5);
         return true;
-      case Step::kWriteTables: return WriteTables(op, missing);
-      case Step::kWriteEntry: return WriteEntry(op, missing);
-      case Step::kWriteData: return WriteData(op, missing);
-      case Step::kDma: return Dma(op, missing);
+      case Step::kWriteTables:
+        return WriteTables(op, missing);
+      case Step::kWriteEntry:
+        return WriteEntry(op, missing);
+      case Step::kWriteData:
+        return WriteData(op, missing);
+      case Step::kDma:
+        return Dma(op, missing);
       case Step::kFailAlloc:
         op->kind = OpKind::kFailAlloc;
         op->failAlloc.nth = static_cast<uint32_t>(random_->Below(3));

@@ -1,5 +1,6 @@
-// Growth: the next Op of a trace, made from what the earlier ones made. One rule for each kind of Op
-// (some kinds have several, named by Step); a rule that lacks something says which Step would make it.
+// Growth: the next Op of a trace, made from what the earlier ones made. One rule for each kind of
+// Op (some kinds have several, named by Step); a rule that lacks something says which Step would
+// make it.
 #ifndef TWINWALK_FUZZ_GROW_H_
 #define TWINWALK_FUZZ_GROW_H_
 
@@ -14,10 +15,39 @@
 namespace twinwalk::fuzz {
 
 enum class Step : uint8_t {
-  kOpenIommu, kOpenCdev, kClose, kDup, kBind, kAttachPaging, kAttachNested, kDetach, kIoasAlloc,
-  kMapGuest, kMapMore, kUnmap, kRanges, kHwInfo, kHwptPlain, kHwptParent, kHwptNested, kViommu,
-  kVdevice, kVeventq, kInvalidate, kDestroy, kRead, kPoll, kMmap, kMunmap, kMemfd, kWriteTables,
-  kWriteEntry, kWriteData, kDma, kFailAlloc, kRaw
+  kOpenIommu,
+  kOpenCdev,
+  kClose,
+  kDup,
+  kBind,
+  kAttachPaging,
+  kAttachNested,
+  kDetach,
+  kIoasAlloc,
+  kMapGuest,
+  kMapMore,
+  kUnmap,
+  kRanges,
+  kHwInfo,
+  kHwptPlain,
+  kHwptParent,
+  kHwptNested,
+  kViommu,
+  kVdevice,
+  kVeventq,
+  kInvalidate,
+  kDestroy,
+  kRead,
+  kPoll,
+  kMmap,
+  kMunmap,
+  kMemfd,
+  kWriteTables,
+  kWriteEntry,
+  kWriteData,
+  kDma,
+  kFailAlloc,
+  kRaw
 };
 inline constexpr int kSteps = static_cast<int>(Step::kRaw) + 1;
 OpKind KindOf(Step step);

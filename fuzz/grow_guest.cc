@@ -73,8 +73,9 @@ bool Grower::Map(Op* op, bool first, Step* missing) {
   op->ioasMap.flags = random_->OneIn(6) ? 5 : 7;
   if (Odd()) op->ioasMap.flags = static_cast<uint32_t>(random_->Below(16));
   const uint64_t pages = std::max<uint64_t>(1, things[map].size / kPageBytes);
-  static constexpr uint64_t kBases[] = {0, 0, 0x1000, 0x200000, 0x40000000, 0x40000000, 0x7ffe000,
-                                        0x8100000, 0xffffffe000, 0xfffffffe000, 0x100000000000};
+  static constexpr uint64_t kBases[] = {
+      0,         0,         0x1000,       0x200000,      0x40000000,    0x40000000,
+      0x7ffe000, 0x8100000, 0xffffffe000, 0xfffffffe000, 0x100000000000};
   if (first) {
     op->ioasMap.iova = random_->Pick(kBases);
     op->ioasMap.length = pages * kPageBytes;
@@ -107,11 +108,20 @@ bool Grower::Unmap(Op* op, Step* missing) {
   Link(op, 1, &op->ioasUnmap.ioasId, area.ioas);
   op->ioasUnmap.iova = area.iova, op->ioasUnmap.length = area.length;
   switch (random_->Below(12)) {
-    case 0: op->ioasUnmap.iova = 0, op->ioasUnmap.length = ~uint64_t{0}; break;
-    case 1: op->ioasUnmap.length += kPageBytes * random_->Below(16); break;
-    case 2: op->ioasUnmap.iova -= kPageBytes, op->ioasUnmap.length += kPageBytes; break;
-    case 3: op->ioasUnmap.length -= kPageBytes; break;
-    default: break;
+    case 0:
+      op->ioasUnmap.iova = 0, op->ioasUnmap.length = ~uint64_t{0};
+      break;
+    case 1:
+      op->ioasUnmap.length += kPageBytes * random_->Below(16);
+      break;
+    case 2:
+      op->ioasUnmap.iova -= kPageBytes, op->ioasUnmap.length += kPageBytes;
+      break;
+    case 3:
+      op->ioasUnmap.length -= kPageBytes;
+      break;
+    default:
+      break;
   }
   if (Odd()) op->ioasUnmap.iova = EdgeNumber(*random_);
   if (Odd()) op->ioasUnmap.length = EdgeNumber(*random_);
@@ -150,7 +160,8 @@ bool Grower::WriteTables(Op* op, Step* missing) {
   std::string blob;
   for (size_t i = 0; i < kTableWords; ++i) {
     const uint64_t kind = random_->Below(8);
-    AppendWord(&blob, kind == 0 ? 0 : kind <= 2 ? TableWord(page)
+    AppendWord(&blob, kind == 0   ? 0
+                      : kind <= 2 ? TableWord(page)
                       : kind <= 5 ? PageWord(random_->Pick(pages), !random_->OneIn(4))
                                   : RandomDescriptor(*random_, pages));
   }
@@ -210,10 +221,10 @@ std::string Grower::Command(int viommu) {
     if (const auto walk = scene_->Sample(*random_, static_cast<int>(i)); walk && random_->OneIn(2))
       va = walk->va, asid = walk->asid;
   }
-  static constexpr Opcode kOpcodes[] = {Opcode::kNhVa, Opcode::kNhVa, Opcode::kNhVa, Opcode::kNhVaa,
-                                        Opcode::kNhAsid, Opcode::kNhAll, Opcode::kNsnhAll,
-                                        Opcode::kCfgiCd, Opcode::kCfgiCd, Opcode::kCfgiCdAll,
-                                        Opcode::kAtcInv};
+  static constexpr Opcode kOpcodes[] = {Opcode::kNhVa,      Opcode::kNhVa,   Opcode::kNhVa,
+                                        Opcode::kNhVaa,     Opcode::kNhAsid, Opcode::kNhAll,
+                                        Opcode::kNsnhAll,   Opcode::kCfgiCd, Opcode::kCfgiCd,
+                                        Opcode::kCfgiCdAll, Opcode::kAtcInv};
   std::string bytes = CommandBytes(random_->Pick(kOpcodes), sid, asid, va, random_->OneIn(2));
   if (Odd()) bytes[random_->Below(16)] ^= static_cast<char>(1 << random_->Below(8));
   if (Odd()) bytes[0] = static_cast<char>(random_->Below(0x50));
@@ -268,8 +279,9 @@ bool Grower::Dma(Op* op, Step* missing) {
   if (cdev == kNone && !random_->OneIn(8))
     return Need(random_->OneIn(3) ? Step::kAttachPaging : Step::kAttachNested, missing);
   op->kind = OpKind::kDma;
-  op->dma.device = cdev != kNone ? things[cdev].device
-                                 : static_cast<uint32_t>(random_->Below(scene_->world().devices.size()));
+  op->dma.device = cdev != kNone
+                       ? things[cdev].device
+                       : static_cast<uint32_t>(random_->Below(scene_->world().devices.size()));
   if (random_->OneIn(16)) op->dma.device = static_cast<uint32_t>(random_->Below(4));
   op->dma.iova = AddressFor(cdev == kNone ? kNone : things[cdev].attached);
   static constexpr uint32_t kLengths[] = {8, 8, 8, 8, 1, 4, 16, 64, 4096, 5000, 0};

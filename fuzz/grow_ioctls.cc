@@ -94,7 +94,8 @@ bool Grower::Detach(Op* op, Step* missing) {
     if (things[i].role == Role::kCdevFd && things[i].alive && things[i].attached != kNone &&
         random_->OneIn(++seen))
       cdev = static_cast<int>(i);
-  if (cdev == kNone) return Need(random_->OneIn(2) ? Step::kAttachPaging : Step::kAttachNested, missing);
+  if (cdev == kNone)
+    return Need(random_->OneIn(2) ? Step::kAttachPaging : Step::kAttachNested, missing);
   Ioctl(op, OpKind::kDetachIommufdPt, cdev);
   if (Odd()) op->detach.flags = static_cast<uint32_t>(random_->Below(4));
   return true;
@@ -223,8 +224,8 @@ bool Grower::Veventq(Op* op, Step* missing) {
 }
 
 bool Grower::Destroy(Op* op, Step* missing) {
-  static constexpr Role kRoles[] = {Role::kNested, Role::kNested, Role::kHwpt, Role::kHwpt,
-                                    Role::kViommu, Role::kVdevice, Role::kVdevice, Role::kIoas,
+  static constexpr Role kRoles[] = {Role::kNested,  Role::kNested,  Role::kHwpt,    Role::kHwpt,
+                                    Role::kViommu,  Role::kVdevice, Role::kVdevice, Role::kIoas,
                                     Role::kVeventq, Role::kDevice};
   int object = Choose(random_->Pick(kRoles));
   for (int i = 0; i < 4 && object == kNone; ++i) object = Choose(random_->Pick(kRoles));

@@ -41,9 +41,9 @@ TEST(Grow, NeedsComeFirst) {
   builder.Want(Step::kAttachNested, 64);
   std::set<OpKind> kinds;
   for (const Op& op : builder.ops()) kinds.insert(op.kind);
-  for (OpKind kind : {OpKind::kOpen, OpKind::kBindIommufd, OpKind::kIoasAlloc, OpKind::kIoasMap,
-                      OpKind::kHwptAlloc, OpKind::kViommuAlloc, OpKind::kVdeviceAlloc,
-                      OpKind::kAttachIommufdPt})
+  for (OpKind kind :
+       {OpKind::kOpen, OpKind::kBindIommufd, OpKind::kIoasAlloc, OpKind::kIoasMap,
+        OpKind::kHwptAlloc, OpKind::kViommuAlloc, OpKind::kVdeviceAlloc, OpKind::kAttachIommufdPt})
     EXPECT_EQ(kinds.count(kind), 1u) << OpName(kind);
 }
 
@@ -83,7 +83,8 @@ TEST(Scene, SamplesAddressesThatTheTablesMap) {
     op.results = 6, op.ioasMap.ioasId = 1, op.ioasMap.userMap = 0;
     op.ioasMap.iova = 0x4000, op.ioasMap.length = 0x1000, op.ioasMap.flags = 7;
   });
-  note(OpKind::kHwptAlloc, [](Op& op) { op.results = 4, op.hwptAlloc.ptId = 1, op.hwptAlloc.flags = 1; });
+  note(OpKind::kHwptAlloc,
+       [](Op& op) { op.results = 4, op.hwptAlloc.ptId = 1, op.hwptAlloc.flags = 1; });
   note(OpKind::kViommuAlloc, [](Op& op) { op.results = 4, op.viommuAlloc.hwptId = 3; });
   note(OpKind::kHwptAlloc, [](Op& op) {
     op.results = 4, op.hwptAlloc.ptId = 4, op.size = op.readable = 48;
@@ -111,8 +112,8 @@ TEST(Scene, SamplesAddressesThatTheTablesMap) {
   }
   // By hand: indices 3, 3, then 3 (the table as a page) or 5. The CD lies at index 256 of the same
   // page, and T0SZ = 25 reads as a block or, at level 3, as what the walker may call invalid.
-  EXPECT_EQ(complete, (std::set<uint64_t>{0xc0603000, 0xc0605000, 0xc0700000, 0xe0000000,
-                                          0x4000000000}));
+  EXPECT_EQ(complete,
+            (std::set<uint64_t>{0xc0603000, 0xc0605000, 0xc0700000, 0xe0000000, 0x4000000000}));
 }
 
 }  // namespace

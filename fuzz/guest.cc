@@ -24,7 +24,9 @@ void SetWordAt(std::string* blob, size_t at, uint64_t word) {
   std::memcpy(blob->data() + at, &word, 8);
 }
 
-uint64_t TableWord(uint64_t next) { return (next & kOutputMask) | kTableOrPage | kValid; }
+uint64_t TableWord(uint64_t next) {
+  return (next & kOutputMask) | kTableOrPage | kValid;
+}
 
 uint64_t PageWord(uint64_t output, bool not_global) {
   return (output & kOutputMask) | kLeafUsed | kLeafUser | kTableOrPage | kValid |
@@ -80,47 +82,96 @@ std::string CommandBytes(Opcode opcode, uint64_t sid, uint64_t asid, uint64_t va
 }
 
 uint64_t EdgeNumber(Random& random) {
-  static constexpr uint64_t kEdges[] = {
-      0, 1, 2, 3, 4, 7, 8, 16, 63, 64, 0xfff, 0x1000, 0x1001, 0x2000, 0xffff, 0x10000, 0x1fffff,
-      0x200000, 0x08000000, 0x080ff000, 0x08100000, 0x3fffffff, 0x40000000, 0x7fffffff, 0x80000000,
-      0xffffffff, 0x100000000, 0x7ffffff000, 0x8000000000, 0xffffffff000, 0x100000000000,
-      0xfffffffff000, 0x1000000000000, 0x7fffffffffffffff, 0x8000000000000000,
-      0xfffffffffffff000, 0xffffffffffffffff};
+  static constexpr uint64_t kEdges[] = {0,
+                                        1,
+                                        2,
+                                        3,
+                                        4,
+                                        7,
+                                        8,
+                                        16,
+                                        63,
+                                        64,
+                                        0xfff,
+                                        0x1000,
+                                        0x1001,
+                                        0x2000,
+                                        0xffff,
+                                        0x10000,
+                                        0x1fffff,
+                                        0x200000,
+                                        0x08000000,
+                                        0x080ff000,
+                                        0x08100000,
+                                        0x3fffffff,
+                                        0x40000000,
+                                        0x7fffffff,
+                                        0x80000000,
+                                        0xffffffff,
+                                        0x100000000,
+                                        0x7ffffff000,
+                                        0x8000000000,
+                                        0xffffffff000,
+                                        0x100000000000,
+                                        0xfffffffff000,
+                                        0x1000000000000,
+                                        0x7fffffffffffffff,
+                                        0x8000000000000000,
+                                        0xfffffffffffff000,
+                                        0xffffffffffffffff};
   const uint64_t edge = random.Pick(kEdges);
   switch (random.Below(6)) {
-    case 0: return edge - 1;
-    case 1: return edge + 1;
-    case 2: return uint64_t{1} << random.Below(64);
-    default: return edge;
+    case 0:
+      return edge - 1;
+    case 1:
+      return edge + 1;
+    case 2:
+      return uint64_t{1} << random.Below(64);
+    default:
+      return edge;
   }
 }
 
 uint64_t RandomDescriptor(Random& random, const std::vector<uint64_t>& pages) {
   const uint64_t page = pages.empty() || random.OneIn(16) ? EdgeNumber(random) : random.Pick(pages);
   switch (random.Below(12)) {
-    case 0: return 0;
-    case 1: return ~uint64_t{0};
-    case 2: return TableWord(page) | uint64_t{1} << (59 + random.Below(5));  // hierarchical limits
+    case 0:
+      return 0;
+    case 1:
+      return ~uint64_t{0};
+    case 2:
+      return TableWord(page) | uint64_t{1} << (59 + random.Below(5));  // hierarchical limits
     case 3:
-    case 4: return TableWord(page);
-    case 5: return (PageWord(page, true) & ~kTableOrPage);  // a block, where blocks are
-    case 6: return PageWord(page, true) | kLeafReadOnly;
-    case 7: return TweakWord(random, PageWord(page, false), pages);
-    default: return PageWord(page, !random.OneIn(4));
+    case 4:
+      return TableWord(page);
+    case 5:
+      return (PageWord(page, true) & ~kTableOrPage);  // a block, where blocks are
+    case 6:
+      return PageWord(page, true) | kLeafReadOnly;
+    case 7:
+      return TweakWord(random, PageWord(page, false), pages);
+    default:
+      return PageWord(page, !random.OneIn(4));
   }
 }
 
 uint64_t TweakWord(Random& random, uint64_t word, const std::vector<uint64_t>& pages) {
-  static constexpr uint64_t kBits[] = {kValid, kTableOrPage, kLeafUser, kLeafReadOnly, kLeafUsed,
-                                       kLeafNotGlobal, uint64_t{1} << 53, uint64_t{1} << 54,
-                                       uint64_t{1} << 61, uint64_t{1} << 62};
+  static constexpr uint64_t kBits[] = {
+      kValid,         kTableOrPage,      kLeafUser,         kLeafReadOnly,     kLeafUsed,
+      kLeafNotGlobal, uint64_t{1} << 53, uint64_t{1} << 54, uint64_t{1} << 61, uint64_t{1} << 62};
   switch (random.Below(7)) {
-    case 0: return word ^ uint64_t{1} << random.Below(64);
-    case 1: return 0;
-    case 2: return pages.empty() ? ~word : (word & ~kOutputMask) | (random.Pick(pages) & kOutputMask);
-    case 3: return word + (random.OneIn(2) ? kPageBytes : -kPageBytes);
-    case 4: return EdgeNumber(random);
-    default: return word ^ random.Pick(kBits);
+    case 0:
+      return word ^ uint64_t { 1 } << random.Below(64);
+    case 1:
+      return 0;
+    case 2:
+      return pages.empty() ? ~word : (word & ~kOutputMask) | (random.Pick(pages) & kOutputMask);
+    case 3:
+      return word + (random.OneIn(2) ? kPageBytes : -kPageBytes);
+    case 4:
+      return EdgeNumber(random);
+    default:
+      return word ^ random.Pick(kBits);
   }
 }
 

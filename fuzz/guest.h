@@ -16,7 +16,7 @@ inline constexpr uint64_t kPageBytes = 4096;
 
 // Little-endian.
 void AppendWord(std::string* blob, uint64_t word);
-uint64_t WordAt(const std::string& blob, size_t at);  // missing bytes are zero
+uint64_t WordAt(const std::string& blob, size_t at);          // missing bytes are zero
 void SetWordAt(std::string* blob, size_t at, uint64_t word);  // REQUIRES: at + 8 <= size
 
 // Section 4.1.
@@ -41,8 +41,14 @@ std::string VsteBytes(uint64_t config, uint64_t context);  // 16 bytes
 
 // One command of 16 bytes (section 7).
 enum class Opcode : uint8_t {
-  kCfgiCd = 0x05, kCfgiCdAll = 0x06, kNhAll = 0x10, kNhAsid = 0x11, kNhVa = 0x12, kNhVaa = 0x13,
-  kNsnhAll = 0x30, kAtcInv = 0x40
+  kCfgiCd = 0x05,
+  kCfgiCdAll = 0x06,
+  kNhAll = 0x10,
+  kNhAsid = 0x11,
+  kNhVa = 0x12,
+  kNhVaa = 0x13,
+  kNsnhAll = 0x30,
+  kAtcInv = 0x40
 };
 std::string CommandBytes(Opcode opcode, uint64_t sid, uint64_t asid, uint64_t va, bool leaf);
 

@@ -19,16 +19,20 @@ std::string Line(const char* format, const std::string& name, uint64_t a, uint64
 std::string Coverage::Text() const {
   std::string text;
   const std::pair<const char*, uint64_t> totals[] = {
-      {"traces", traces}, {"ops", counts.ops}, {"accesses", counts.accesses},
+      {"traces", traces},
+      {"ops", counts.ops},
+      {"accesses", counts.accesses},
       {"answered from a cache (members > 1)", counts.other_member},
-      {"undecided", counts.undecided}, {"known defects", counts.known_defects},
+      {"undecided", counts.undecided},
+      {"known defects", counts.known_defects},
       {"probes", counts.probes}};
   for (const auto& [name, value] : totals) text += Line("%-40s %llu\n", name, value, 0);
   text += "Ops by kind: errno x times\n";
   for (int kind = 0; kind < kOpKinds; ++kind) {
     text += Line("  %-20s", OpName(static_cast<OpKind>(kind)), 0, 0);
     for (const auto& [key, times] : errnos)
-      if (key.first == kind) text += Line("%s %llux%llu", "", static_cast<uint64_t>(key.second), times);
+      if (key.first == kind)
+        text += Line("%s %llux%llu", "", static_cast<uint64_t>(key.second), times);
     text += "\n";
   }
   text += "pieces by fault:";
@@ -71,8 +75,8 @@ void Harness::Note(const Op& op, const Outcome& outcome) {
 }
 
 std::string FindingText(const Trace& trace, const Finding& finding) {
-  std::string text = std::string(FindingKindName(finding.kind)) + " at Op " +
-                     std::to_string(finding.ordinal);
+  std::string text =
+      std::string(FindingKindName(finding.kind)) + " at Op " + std::to_string(finding.ordinal);
   if (finding.ordinal < trace.ops.size())
     text += std::string(" (") + OpName(trace.ops[finding.ordinal].kind) + ")";
   if (!finding.invariant.empty()) text += ", " + finding.invariant;

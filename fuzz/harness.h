@@ -1,5 +1,5 @@
-// One pair of Machines that takes trace after trace: what trace_fuzzer and fuzz_run share. Also how a
-// finding is told, and the counts of what a run reached.
+// One pair of Machines that takes trace after trace: what trace_fuzzer and fuzz_run share. Also how
+// a finding is told, and the counts of what a run reached.
 #ifndef TWINWALK_FUZZ_HARNESS_H_
 #define TWINWALK_FUZZ_HARNESS_H_
 

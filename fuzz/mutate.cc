@@ -17,17 +17,37 @@ class Mutator {
   void Once() {
     if (ops_.empty()) return Insert();
     switch (random_.Below(20)) {
-      case 0: case 1: case 2: case 3: case 4: case 5: return Insert();
-      case 6: case 7: return RemoveOps(&ops_, Position(), 1);
-      case 8: return RemoveRange();
-      case 9: return SwapOps(&ops_, Position(), Position());
-      case 10: case 11: return Duplicate();
-      case 12: case 13: return TweakField();
-      case 14: case 15: return TweakBlob();
-      case 16: return TweakHandle();
-      case 17: return TweakHead();
-      case 18: return Move();
-      default: return TweakWorld();
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+        return Insert();
+      case 6:
+      case 7:
+        return RemoveOps(&ops_, Position(), 1);
+      case 8:
+        return RemoveRange();
+      case 9:
+        return SwapOps(&ops_, Position(), Position());
+      case 10:
+      case 11:
+        return Duplicate();
+      case 12:
+      case 13:
+        return TweakField();
+      case 14:
+      case 15:
+        return TweakBlob();
+      case 16:
+        return TweakHandle();
+      case 17:
+        return TweakHead();
+      case 18:
+        return Move();
+      default:
+        return TweakWorld();
     }
   }
 
@@ -50,9 +70,10 @@ class Mutator {
   }
   // Half of the time the kind that makes things happen, otherwise any.
   Step RandomStep() {
-    static constexpr Step kActive[] = {Step::kDma, Step::kDma, Step::kWriteEntry, Step::kInvalidate,
-                                       Step::kUnmap, Step::kMapMore, Step::kAttachNested,
-                                       Step::kDetach, Step::kDestroy, Step::kAttachPaging};
+    static constexpr Step kActive[] = {Step::kDma,          Step::kDma,    Step::kWriteEntry,
+                                       Step::kInvalidate,   Step::kUnmap,  Step::kMapMore,
+                                       Step::kAttachNested, Step::kDetach, Step::kDestroy,
+                                       Step::kAttachPaging};
     return random_.OneIn(2) ? random_.Pick(kActive) : static_cast<Step>(random_.Below(kSteps));
   }
   void RemoveRange() {
@@ -78,13 +99,19 @@ class Mutator {
                                a.length, a.iova + kPageBytes, a.length - kPageBytes});
     near.insert(near.end(), scene.iovas().begin(), scene.iovas().end());
     switch (random_.Below(8)) {
-      case 0: return old ^ uint64_t{1} << random_.Below(64);
-      case 1: return old + 1;
-      case 2: return old - 1;
-      case 3: return old + (random_.OneIn(2) ? kPageBytes : -kPageBytes);
+      case 0:
+        return old ^ uint64_t { 1 } << random_.Below(64);
+      case 1:
+        return old + 1;
+      case 2:
+        return old - 1;
+      case 3:
+        return old + (random_.OneIn(2) ? kPageBytes : -kPageBytes);
       case 4:
-      case 5: return near.empty() ? EdgeNumber(random_) : random_.Pick(near);
-      default: return EdgeNumber(random_);
+      case 5:
+        return near.empty() ? EdgeNumber(random_) : random_.Pick(near);
+      default:
+        return EdgeNumber(random_);
     }
   }
   Scene SceneBefore(size_t at) {
@@ -96,15 +123,19 @@ class Mutator {
     const size_t at = Position();
     Op& op = ops_[at];
     size_t fields = 0;
-    VisitWith(op, [&](const char*, auto&) { ++fields; }, [](const char*, Handle&, HandleRole, int) {});
+    VisitWith(
+        op, [&](const char*, auto&) { ++fields; }, [](const char*, Handle&, HandleRole, int) {});
     if (fields == 0) return TweakHandle();
     const Scene scene = SceneBefore(at);
     const uint64_t chosen = random_.Below(fields);
     size_t index = 0;
-    VisitWith(op, [&](const char*, auto& value) {
-      if (index++ == chosen)
-        value = static_cast<std::remove_reference_t<decltype(value)>>(Number(scene, value));
-    }, [](const char*, Handle&, HandleRole, int) {});
+    VisitWith(
+        op,
+        [&](const char*, auto& value) {
+          if (index++ == chosen)
+            value = static_cast<std::remove_reference_t<decltype(value)>>(Number(scene, value));
+        },
+        [](const char*, Handle&, HandleRole, int) {});
   }
   void TweakHandle() {
     const size_t at = Position();
@@ -136,10 +167,18 @@ class Mutator {
     }
     const auto bytes = static_cast<uint32_t>(random_.Below(size + 17));
     switch (random_.Below(4)) {
-      case 0: op.size = bytes; break;
-      case 1: op.readable = static_cast<uint16_t>(random_.OneIn(3) ? 65535 : bytes); break;
-      case 2: op.writable = static_cast<uint16_t>(random_.OneIn(3) ? 65535 : bytes); break;
-      default: op.size = static_cast<uint32_t>(EdgeNumber(random_)); break;
+      case 0:
+        op.size = bytes;
+        break;
+      case 1:
+        op.readable = static_cast<uint16_t>(random_.OneIn(3) ? 65535 : bytes);
+        break;
+      case 2:
+        op.writable = static_cast<uint16_t>(random_.OneIn(3) ? 65535 : bytes);
+        break;
+      default:
+        op.size = static_cast<uint32_t>(EdgeNumber(random_));
+        break;
     }
   }
   void TweakBlob() {
@@ -160,22 +199,37 @@ class Mutator {
     for (size_t i = 0; i < scene.things().size(); ++i)
       if (scene.things()[i].role == Role::kIoas && pages.empty())
         pages = scene.Pages(static_cast<int>(i));
-    SetWordAt(&op.blob, word, random_.OneIn(2) ? TweakWord(random_, WordAt(op.blob, word), pages)
-                                               : RandomDescriptor(random_, pages));
+    SetWordAt(&op.blob, word,
+              random_.OneIn(2) ? TweakWord(random_, WordAt(op.blob, word), pages)
+                               : RandomDescriptor(random_, pages));
   }
   void TweakCommand(Op* op, size_t at) {
     if (at + 16 > op->blob.size()) return;
-    static constexpr uint8_t kOpcodes[] = {0x05, 0x06, 0x10, 0x11, 0x12, 0x13, 0x30, 0x40,
-                                           0x03, 0x04, 0x20, 0x28, 0x2a, 0x46};
+    static constexpr uint8_t kOpcodes[] = {0x05, 0x06, 0x10, 0x11, 0x12, 0x13, 0x30,
+                                           0x40, 0x03, 0x04, 0x20, 0x28, 0x2a, 0x46};
     uint64_t word0 = WordAt(op->blob, at), word1 = WordAt(op->blob, at + 8);
     switch (random_.Below(7)) {
-      case 0: word0 = (word0 & ~uint64_t{0xff}) | random_.Pick(kOpcodes); break;
-      case 1: word0 ^= random_.Below(4) << 48; break;                   // ASID
-      case 2: word0 ^= uint64_t{1} << (32 + random_.Below(32)); break;  // VMID or stream id
-      case 3: word0 = (word0 & ~uint64_t{0x1ff000}) | random_.Below(512) << 12; break;  // NUM, SCALE
-      case 4: word1 = (word1 & 4095) | (EdgeNumber(random_) & ~uint64_t{4095}); break;
-      case 5: word1 ^= uint64_t{1} << random_.Below(12); break;  // Leaf, TTL, TG
-      default: word0 ^= uint64_t{1} << random_.Below(64); break;
+      case 0:
+        word0 = (word0 & ~uint64_t{0xff}) | random_.Pick(kOpcodes);
+        break;
+      case 1:
+        word0 ^= random_.Below(4) << 48;
+        break;  // ASID
+      case 2:
+        word0 ^= uint64_t{1} << (32 + random_.Below(32));
+        break;  // VMID or stream id
+      case 3:
+        word0 = (word0 & ~uint64_t{0x1ff000}) | random_.Below(512) << 12;
+        break;  // NUM, SCALE
+      case 4:
+        word1 = (word1 & 4095) | (EdgeNumber(random_) & ~uint64_t{4095});
+        break;
+      case 5:
+        word1 ^= uint64_t{1} << random_.Below(12);
+        break;  // Leaf, TTL, TG
+      default:
+        word0 ^= uint64_t{1} << random_.Below(64);
+        break;
     }
     SetWordAt(&op->blob, at, word0);
     SetWordAt(&op->blob, at + 8, word1);
@@ -191,11 +245,21 @@ class Mutator {
     SmmuConfig& smmu = world.smmus[random_.Below(world.smmus.size())];
     static constexpr uint32_t kSizes[] = {1, 2, 3, 4, 8, 16, 64};
     switch (random_.Below(7)) {
-      case 0: smmu.tlbEntries = random_.Pick(kSizes); break;
-      case 1: smmu.walkCacheEntries = random_.Pick(kSizes); break;
-      case 2: smmu.configCacheEntries = random_.Pick(kSizes); break;
-      case 3: smmu.vmidLimit = random_.Pick(kSizes); break;
-      case 4: smmu.asidLimit = random_.Pick(kSizes); break;
+      case 0:
+        smmu.tlbEntries = random_.Pick(kSizes);
+        break;
+      case 1:
+        smmu.walkCacheEntries = random_.Pick(kSizes);
+        break;
+      case 2:
+        smmu.configCacheEntries = random_.Pick(kSizes);
+        break;
+      case 3:
+        smmu.vmidLimit = random_.Pick(kSizes);
+        break;
+      case 4:
+        smmu.asidLimit = random_.Pick(kSizes);
+        break;
       case 5:
         world.processes[random_.Below(world.processes.size())].memlockPages = random_.Below(64);
         break;

@@ -13,9 +13,9 @@ namespace twinwalk::fuzz {
 
 struct MutateOptions {
   size_t max_ops = 64;
-  size_t max_blob = 4096;   // bytes, of one Op
-  bool world = true;        // also change the machine: cache sizes, numbers of tags, groups, limits
-  bool rules = false;       // also flip single rules
+  size_t max_blob = 4096;  // bytes, of one Op
+  bool world = true;       // also change the machine: cache sizes, numbers of tags, groups, limits
+  bool rules = false;      // also flip single rules
 };
 
 // One to a few changes.

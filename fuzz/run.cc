@@ -29,7 +29,7 @@ struct Options {
   uint64_t seed = 1;
   size_t max_ops = 64;
   size_t exhaustive = 0;
-  std::string fault, level = "touched", out = "build/finds", write_seeds;
+  std::string fault, level = "touched", out = "build/finds", write_seeds, crash_file;
   bool canary = false, all = false, rules = false, no_generate = false, quiet = false;
   std::vector<std::string> seeds;
 };
@@ -43,7 +43,9 @@ double ThreadSeconds() {
 class Run {
  public:
   Run(const Options& options, const ModelFaults& faults, CheckLevel level)
-      : options_(options), random_(options.seed), model_(MakeModel(faults)),
+      : options_(options),
+        random_(options.seed),
+        model_(MakeModel(faults)),
         reference_(MakeReference(ReferenceFaults{})),
         harness_(model_.get(), reference_.get(), level),
         judge_(model_.get(), reference_.get(), level) {}
@@ -86,18 +88,21 @@ Trace Run::Next() {
   // Rather a recent one: it is news that nothing has built on yet.
   size_t at = random_.Below(corpus_.size());
   if (random_.OneIn(2)) at = std::max<size_t>(at, random_.Below(corpus_.size()));
-  Trace trace = random_.OneIn(12) ? Splice(corpus_[at], random_.Pick(corpus_), random_, mutate)
-                                  : corpus_[at];
+  Trace trace =
+      random_.OneIn(12) ? Splice(corpus_[at], random_.Pick(corpus_), random_, mutate) : corpus_[at];
   Mutate(&trace, random_, mutate);
   return trace;
 }
 
 bool Run::Take(const Trace& trace) {
+  if (!options_.crash_file.empty()) (void)WriteTrace(trace, options_.crash_file);
   const auto finding = harness_.Run(trace);
   if (!finding) {
     if (!harness_.novel()) return true;
-    if (corpus_.size() < kCorpus) corpus_.push_back(trace);
-    else corpus_[random_.Below(kCorpus)] = trace;
+    if (corpus_.size() < kCorpus)
+      corpus_.push_back(trace);
+    else
+      corpus_[random_.Below(kCorpus)] = trace;
     return true;
   }
   found_ = true;
@@ -157,9 +162,10 @@ int WriteSeeds(const std::string& folder) {
 
 int Main(int argc, char** argv) {
   Options options;
-  CLI::App app{"Steps generated and mutated traces through model and reference.\n"
-               "Exit codes: 0 agreed, 1 a find, 2 bad input, 3 the canary was not found.\n"
-               "Example: fuzz_run --seconds-cpu 60 --seed 1 traces/seed/trace_fuzzer/*"};
+  CLI::App app{
+      "Steps generated and mutated traces through model and reference.\n"
+      "Exit codes: 0 agreed, 1 a find, 2 bad input, 3 the canary was not found.\n"
+      "Example: fuzz_run --seconds-cpu 60 --seed 1 traces/seed/trace_fuzzer/*"};
   app.add_option("--seconds-cpu", options.seconds, "stop after this much thread CPU time");
   app.add_option("--ops", options.ops, "stop after about so many Ops (repeatable output)");
   app.add_option("--seed", options.seed, "of the random numbers");
@@ -169,6 +175,7 @@ int Main(int argc, char** argv) {
   app.add_option("--out", options.out, "folder for finds");
   app.add_option("--exhaustive", options.exhaustive, "all sequences of so many Ops instead");
   app.add_option("--write-seeds", options.write_seeds, "only write starter traces to this folder");
+  app.add_option("--crash-file", options.crash_file, "write each trace here before it runs (slow)");
   app.add_flag("--canary", options.canary, "plant a fault; fail unless it is found");
   app.add_flag("--all", options.all, "go on after a find; tell each kind of find once");
   app.add_flag("--rules", options.rules, "worlds with single rules flipped, too");
@@ -216,4 +223,6 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace twinwalk::fuzz
 
-int main(int argc, char** argv) { return twinwalk::fuzz::Main(argc, argv); }
+int main(int argc, char** argv) {
+  return twinwalk::fuzz::Main(argc, argv);
+}

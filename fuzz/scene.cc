@@ -9,18 +9,25 @@ namespace {
 
 constexpr size_t kMaxWords = 8192, kMaxIovas = 16;
 
-bool IsFile(Role role) { return role <= Role::kMemFd; }
+bool IsFile(Role role) {
+  return role <= Role::kMemFd;
+}
 
 bool Matches(Role role, HandleRole handle) {
   switch (handle) {
-    case HandleRole::kFd: return IsFile(role);
-    case HandleRole::kId: return !IsFile(role) && role != Role::kMap;
-    case HandleRole::kMap: return role == Role::kMap;
+    case HandleRole::kFd:
+      return IsFile(role);
+    case HandleRole::kId:
+      return !IsFile(role) && role != Role::kMap;
+    case HandleRole::kMap:
+      return role == Role::kMap;
   }
   return false;
 }
 
-uint64_t MemoryKey(uint8_t process, uint64_t va) { return uint64_t{process} << 56 | va; }
+uint64_t MemoryKey(uint8_t process, uint64_t va) {
+  return uint64_t{process} << 56 | va;
+}
 
 }  // namespace
 
@@ -56,7 +63,8 @@ int Scene::IoasOf(int thing) const {
 std::vector<uint64_t> Scene::Pages(int ioas) const {
   std::vector<uint64_t> pages;
   for (const SceneArea& a : areas_)
-    for (uint64_t at = 0; a.alive && a.ioas == ioas && at < std::min<uint64_t>(a.length, 8 * kPageBytes);
+    for (uint64_t at = 0;
+         a.alive && a.ioas == ioas && at < std::min<uint64_t>(a.length, 8 * kPageBytes);
          at += kPageBytes)
       pages.push_back(a.iova + at);
   return pages;
@@ -118,8 +126,10 @@ int Scene::HandleThing(const Op& op, int index, Handle handle, HandleRole role) 
 void Scene::Open(const Op& op) {
   const bool cdev = op.open.node == static_cast<uint32_t>(Node::kVfioCdev);
   const int made = Add(cdev ? Role::kCdevFd : Role::kIommuFd, op, kNone);
-  if (cdev) things_[made].device = op.open.device;
-  else things_[made].context = made;
+  if (cdev)
+    things_[made].device = op.open.device;
+  else
+    things_[made].context = made;
 }
 
 void Scene::Dup(const Op& op) {
@@ -197,8 +207,10 @@ void Scene::Store(const Op& op) {
   if (at % 8 != 0 || at >= uint64_t{1} << 48) return;
   for (size_t i = 0; i < op.blob.size(); i += 8) {
     const uint64_t word = WordAt(op.blob, i), key = MemoryKey(op.process, at + i);
-    if (word == 0) memory_.erase(key);
-    else if (memory_.size() < kMaxWords) memory_[key] = word;
+    if (word == 0)
+      memory_.erase(key);
+    else if (memory_.size() < kMaxWords)
+      memory_[key] = word;
   }
 }
 
@@ -211,15 +223,23 @@ void Scene::Remember(uint64_t iova) {
 void Scene::Note(const Op& op) {
   const int fd = UsesFd(op.kind) ? HandleThing(op, 0, op.fd, HandleRole::kFd) : kNone;
   switch (op.kind) {
-    case OpKind::kOpen: Open(op); break;
-    case OpKind::kDup: Dup(op); break;
-    case OpKind::kClose: Close(fd); break;
+    case OpKind::kOpen:
+      Open(op);
+      break;
+    case OpKind::kDup:
+      Dup(op);
+      break;
+    case OpKind::kClose:
+      Close(fd);
+      break;
     case OpKind::kIoasAlloc:
     case OpKind::kHwptAlloc:
     case OpKind::kViommuAlloc:
     case OpKind::kVdeviceAlloc:
     case OpKind::kVeventqAlloc:
-    case OpKind::kBindIommufd: MakeObject(op, fd); break;
+    case OpKind::kBindIommufd:
+      MakeObject(op, fd);
+      break;
     case OpKind::kAttachIommufdPt:
       if (fd != kNone) things_[fd].attached = HandleThing(op, 1, op.attach.ptId, HandleRole::kId);
       break;
@@ -237,17 +257,29 @@ void Scene::Note(const Op& op) {
         areas_.push_back(area);
       break;
     }
-    case OpKind::kIoasUnmap: Unmap(op); break;
-    case OpKind::kDestroy: Kill(HandleThing(op, 1, op.destroy.id, HandleRole::kId)); break;
+    case OpKind::kIoasUnmap:
+      Unmap(op);
+      break;
+    case OpKind::kDestroy:
+      Kill(HandleThing(op, 1, op.destroy.id, HandleRole::kId));
+      break;
     case OpKind::kMmap: {
       const int made = Add(Role::kMap, op, kNone);
       things_[made].value = op.mmap.base, things_[made].size = op.mmap.length;
       break;
     }
-    case OpKind::kMemfd: Add(Role::kMemFd, op, kNone); break;
-    case OpKind::kMunmap: Kill(HandleThing(op, 1, op.munmap.map, HandleRole::kMap)); break;
-    case OpKind::kMemWrite: Store(op); break;
-    case OpKind::kDma: Remember(op.dma.iova); break;
+    case OpKind::kMemfd:
+      Add(Role::kMemFd, op, kNone);
+      break;
+    case OpKind::kMunmap:
+      Kill(HandleThing(op, 1, op.munmap.map, HandleRole::kMap));
+      break;
+    case OpKind::kMemWrite:
+      Store(op);
+      break;
+    case OpKind::kDma:
+      Remember(op.dma.iova);
+      break;
     case OpKind::kHwptInvalidate:
       for (size_t i = TrailingBytes(op); i + 16 <= op.blob.size() && i < 64; i += 16)
         Remember(WordAt(op.blob, i + 8) & ~uint64_t{4095});
@@ -257,7 +289,8 @@ void Scene::Note(const Op& op) {
     case OpKind::kGetHwInfo:
     case OpKind::kRead:
     case OpKind::kPoll:
-    case OpKind::kFailAlloc: break;
+    case OpKind::kFailAlloc:
+      break;
   }
   ++ops_;
 }

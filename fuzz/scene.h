@@ -15,21 +15,30 @@
 namespace twinwalk::fuzz {
 
 enum class Role : uint8_t {
-  kIommuFd, kCdevFd, kVeventqFd, kMemFd,  // files
-  kDevice, kIoas, kHwpt, kNested, kViommu, kVdevice, kVeventq,  // iommufd objects
+  kIommuFd,
+  kCdevFd,
+  kVeventqFd,
+  kMemFd,  // files
+  kDevice,
+  kIoas,
+  kHwpt,
+  kNested,
+  kViommu,
+  kVdevice,
+  kVeventq,  // iommufd objects
   kMap
 };
 inline constexpr int kNone = -1;
 
 struct Thing {
   Role role = Role::kMap;
-  uint32_t op = 0;       // whose result it is
+  uint32_t op = 0;  // whose result it is
   uint8_t process = 0;
   bool alive = true;
-  int context = kNone;   // files and objects of an iommufd: the Thing of the first open
-  int of = kNone;        // hwpt: ioas; viommu: hwpt; nested, vdevice, veventq: viommu; device: cdev;
-                         // veventq file: veventq
-  uint32_t device = 0;   // cdev, device, vdevice: index into World::devices
+  int context = kNone;  // files and objects of an iommufd: the Thing of the first open
+  int of = kNone;       // hwpt: ioas; viommu: hwpt; nested, vdevice, veventq: viommu; device: cdev;
+                        // veventq file: veventq
+  uint32_t device = 0;  // cdev, device, vdevice: index into World::devices
   int attached = kNone;  // cdev: what it is attached to
   bool parent = false;   // hwpt: NEST_PARENT
   uint64_t value = 0;    // map: base; vdevice: virtual id; nested: vSTE word 0
@@ -52,10 +61,10 @@ struct GuestWord {
   uint64_t word = 0;
 };
 struct SampledWalk {
-  uint64_t va = 0;                // an address that the tables map (or almost)
+  uint64_t va = 0;  // an address that the tables map (or almost)
   uint16_t asid = 0;
-  std::vector<GuestWord> words;   // CD, then descriptors
-  bool complete = false;          // ended in a leaf
+  std::vector<GuestWord> words;  // CD, then descriptors
+  bool complete = false;         // ended in a leaf
 };
 
 class Scene {

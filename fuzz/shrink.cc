@@ -82,15 +82,19 @@ class Shrinker {
   bool ChangeField(size_t i, size_t n, F&& f) {
     return TryOn([&](Trace& t) {
       size_t at = 0;
-      VisitWith(t.ops[i], [&](const char*, auto& value) {
-        if (at++ == n) value = static_cast<std::remove_reference_t<decltype(value)>>(f(value));
-      }, [](const char*, Handle&, HandleRole, int) {});
+      VisitWith(
+          t.ops[i],
+          [&](const char*, auto& value) {
+            if (at++ == n) value = static_cast<std::remove_reference_t<decltype(value)>>(f(value));
+          },
+          [](const char*, Handle&, HandleRole, int) {});
     });
   }
   bool SimplifyFields(size_t i) {
     size_t fields = 0;
-    VisitWith(best_.ops[i], [&](const char*, auto&) { ++fields; },
-              [](const char*, Handle&, HandleRole, int) {});
+    VisitWith(
+        best_.ops[i], [&](const char*, auto&) { ++fields; },
+        [](const char*, Handle&, HandleRole, int) {});
     bool any = false;
     for (size_t n = 0; n < fields; ++n) {
       if (ChangeField(i, n, [](uint64_t) { return uint64_t{0}; })) {
@@ -136,13 +140,13 @@ class Shrinker {
     any |= TryOn([](Trace& t) {
       for (DeviceConfig& device : t.world.devices) device.transactionBytes = 0;
     });
-    while (best_.world.devices.size() > 1 &&
-           TryOn([](Trace& t) { t.world.devices.pop_back(); }))
+    while (best_.world.devices.size() > 1 && TryOn([](Trace& t) { t.world.devices.pop_back(); }))
       any = true;
     any |= TryOn([](Trace& t) {
       if (t.world.smmus.size() > 1) t.world.smmus.pop_back();
       for (DeviceConfig& device : t.world.devices)
-        device.smmu = std::min<uint32_t>(device.smmu, static_cast<uint32_t>(t.world.smmus.size()) - 1);
+        device.smmu =
+            std::min<uint32_t>(device.smmu, static_cast<uint32_t>(t.world.smmus.size()) - 1);
     });
     return any;
   }
@@ -157,8 +161,8 @@ class Shrinker {
 }  // namespace
 
 std::string FindingKey(const Trace& trace, const Finding& finding) {
-  std::string key = std::string(FindingKindName(finding.kind)) + "|" + finding.invariant + "|" +
-                    finding.clause;
+  std::string key =
+      std::string(FindingKindName(finding.kind)) + "|" + finding.invariant + "|" + finding.clause;
   if (finding.kind == Finding::Kind::kDivergence && finding.ordinal < trace.ops.size()) {
     key += std::string("|") + OpName(trace.ops[finding.ordinal].kind);
     if (!finding.differences.empty()) {

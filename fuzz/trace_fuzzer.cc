@@ -79,9 +79,12 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
   Random random(seed);
   Trace trace;
   const MutateOptions options;
-  if (!TraceFromInput(data, size, &trace)) trace = RandomTrace(random.Next());
-  else if (random.OneIn(24)) MutateBlob(&trace, random, options.max_blob);
-  else Mutate(&trace, random, options);
+  if (!TraceFromInput(data, size, &trace))
+    trace = RandomTrace(random.Next());
+  else if (random.OneIn(24))
+    MutateBlob(&trace, random, options.max_blob);
+  else
+    Mutate(&trace, random, options);
   return TraceToInput(&trace, data, max_size);
 }
 

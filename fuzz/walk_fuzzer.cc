@@ -1,5 +1,5 @@
-// Hardware level: one memory image, registers and queries to both SMMUv3 walkers; their answers must
-// be equal, event records, tags and sizes included. A difference aborts.
+// Hardware level: one memory image, registers and queries to both SMMUv3 walkers; their answers
+// must be equal, event records, tags and sizes included. A difference aborts.
 #include <cstdio>
 #include <cstdlib>
 

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,8 @@ class WalkImage : public WalkMemory {
 
   const SmmuRegs& regs() const { return regs_; }
   const std::vector<WalkQuery>& queries() const { return queries_; }
-  // Registers and words, one a line, in the form of the sheet's vectors.
+  void ForgetReads() { read_.clear(); }
+  // Registers and the words read since then, one a line, in the form of the sheet's vectors.
   std::string Text() const;
 
  private:
@@ -45,6 +47,7 @@ class WalkImage : public WalkMemory {
 
   SmmuRegs regs_;
   std::map<uint64_t, uint64_t> words_;
+  std::set<uint64_t> read_;
   std::vector<WalkQuery> queries_;
   uint64_t abort_page_ = 0;      // reads of this page abort
   bool outside_aborts_ = false;  // so do reads outside of the pool

@@ -216,8 +216,7 @@ struct Smmu::CachedEnv {
   }
   void Fill(RangeCache* cache, const RangeEntry& e) {
     if (log == nullptr || cache->Insert(e) < 0) return;
-    log->filled.push_back(RowOf(e, smmu.index_));
-    log->filled.back().v2 = e.output;
+    log->filled.push_back({RowOf(e, smmu.index_), e.output});
   }
 };
 
@@ -288,8 +287,8 @@ Translation Smmu::Translate(uint32_t device, const WalkQuery& query, Translation
     entry = &fresh;
     if (log != nullptr) {
       if (const ConfigEntry* kept = configs_.Insert(fresh)) {
-        log->filled.push_back(ConfigRowOf(*kept, index_));
-        if (kept->config.stage1) log->filled.push_back(CdRowOf(*kept, index_));
+        log->filled.push_back({ConfigRowOf(*kept, index_), 0});
+        if (kept->config.stage1) log->filled.push_back({CdRowOf(*kept, index_), 0});
       }
     }
   }
@@ -315,10 +314,8 @@ Translation Smmu::Translate(uint32_t device, const WalkQuery& query, Translation
   const Stage fault = WalkStages(env, regs_, config, va, a, &walked);
   if (fault.event != 0) return Finish(config, query, a, fault);
   const RangeEntry leaf = MakeLeaf(config, walked, va, entry->owner);
-  if (log != nullptr && kind != EntryKind::kStage2 && tlb_.Insert(leaf) >= 0) {
-    log->filled.push_back(RowOf(leaf, index_));
-    log->filled.back().v2 = leaf.output;
-  }
+  if (log != nullptr && kind != EntryKind::kStage2 && tlb_.Insert(leaf) >= 0)
+    log->filled.push_back({RowOf(leaf, index_), leaf.output});
   return FromLeaf(config, query, a, leaf, va);
 }
 

@@ -34,10 +34,16 @@ struct Translation {
   uint8_t accessRights = 0;  // for the privilege of this request
 };
 
+// An entry that was added to a cache; address: physical, of the first byte of a leaf.
+struct Filled {
+  RetainedRow<Concrete> row;
+  uint64_t address = 0;
+};
+
 // What a translation leaves behind. Null pointers and flags: nothing (Peek).
 struct TranslationLog {
   std::vector<Fetch> fetches;
-  std::vector<RetainedRow<Concrete>> filled;  // backing and offset not set; v2 holds the address
+  std::vector<Filled> filled;
 };
 
 class Smmu {

@@ -114,8 +114,7 @@ class Stack {
   std::vector<AccessRow<Concrete>> accesses;
   std::vector<EventRow<Concrete>> events;
   std::vector<CommandRow<Concrete>> commands;
-  // Retained entries that it added; areas, retained rows, accounts that View must show in kTouched.
-  std::vector<RetainedRow<Concrete>> filled;
+  std::vector<Filled> filled;  // retained entries that it added
   bool onlyAccesses = false;  // it changed no area, configuration or account
 
   // Owner of a physical address, as backing and offset (0, 0: none).

@@ -341,12 +341,15 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
   if (group.verdict == Verdict::kRefuted) return;
   std::shared_ptr<Assignment> model;
   Answer answer = Answer::kSat;
+  const double before = group.seconds;
   if (ModelSatisfies(!obligation)) {
     model = model_;
   } else {
     answer = obligation.is_constant() ? Check(&group, &model)
                                       : CheckWith(!obligation, &group, &model);
   }
+  if (limits_.on_slow && group.seconds - before > limits_.slow_seconds)
+    limits_.on_slow(name, what, group.seconds - before);
   if (answer == Answer::kUnsat) return;
   if (answer == Answer::kUnknown && group.verdict != Verdict::kHolds) return;
   if (answer == Answer::kSat) GrantWishes(!obligation, &model);

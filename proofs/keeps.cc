@@ -13,8 +13,8 @@ constexpr const char* kCanary = "canary: never succeeds";
 
 std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const char* preset,
                                  const ReferenceFaults& faults, const std::string& fault,
-                                 const std::string& only_invariant) {
-  Explorer e;
+                                 const std::string& only_invariant, const Limits& limits) {
+  Explorer e(limits);
   const World world = ProofWorld(rules);
   std::map<std::string, std::unique_ptr<Counterexample>> found;
   const auto wanted = [&](const std::string& name) {

@@ -27,7 +27,7 @@ struct KeepsRow {
 // the canary that the Op never succeeds.
 std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const char* preset,
                                  const ReferenceFaults& faults, const std::string& fault,
-                                 const std::string& only_invariant);
+                                 const std::string& only_invariant, const Limits& limits);
 
 }  // namespace twinwalk::proofs
 

@@ -77,18 +77,8 @@ void WellFormed(const View<D>& v, Report&& report) {
     const auto aligned = (a.first & W(0xfff)) == W(0) && (a.last & W(0xfff)) == W(0xfff) &&
                          (a.va & W(0xfff)) == W(0);
     report(!present || a.pinned == W(0) || aligned, "a pinned area is whole pages");
-    report(!present || (a.mapFirst <= a.first && a.last <= a.mapLast), "an area is in its map");
-    report(!present || a.pinned != W(0) || (a.first == a.mapFirst && a.last == a.mapLast),
-           "what is not pinned is not split");
-    const auto torn = v.areas.Any([&](const AreaRow<D>& o) {
-      return o.space == a.space && o.mapFirst <= a.mapLast && a.mapFirst <= o.mapLast &&
-             (o.mapFirst != a.mapFirst || o.mapLast != a.mapLast);
-    });
-    report(!present || !torn, "maps do not overlap");
-    const auto begun = v.areas.Any([&](const AreaRow<D>& o) {
-      return o.space == a.space && o.first == a.mapFirst && o.mapFirst == a.mapFirst;
-    });
-    report(!present || begun, "a map has its first run");
+    // A bound: no map spans several mappings of its process.
+    report(!present || (a.mapFirst == a.first && a.last == a.mapLast), "a map is one area");
     report(!present || (a.backing == W(0)) == (a.pinned == W(0)), "pinned memory is known");
     const auto charged = v.accounts.Any([&](const AccountRow<D>& o) { return o.key == a.account; });
     report(!present || a.pinned == W(0) || a.account == W(0) || charged,

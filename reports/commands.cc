@@ -149,6 +149,7 @@ int ReportCommand(const ReportArgs& args) {
   bool readable = true;
   if (v.proofs_ran) readable &= ReadRows(args.proofs, ParseProofs, &v.proofs);
   if (v.fuzz_ran) readable &= ReadRows(args.fuzz, ParseFuzz, &v.fuzz);
+  if (!args.mutants.empty()) readable &= ReadRows(args.mutants, ParseMutants, &v.mutants);
   Result<KnownDifferences> known = ReadKnown(args.known);
   if (!known.ok()) {
     Complain(known.status().ToString());

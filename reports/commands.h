@@ -12,6 +12,7 @@ namespace twinwalk::reports {
 
 enum ExitStatus { kAgreed = 0, kDisagreed = 1, kBadInput = 2, kOurFailure = 3 };
 
+inline constexpr const char* kCaptureFolder = "traces/testdata";
 inline constexpr const char* kKnownDifferencesFile = "traces/captures/known_differences.txt";
 
 struct ReplayArgs {
@@ -43,8 +44,8 @@ int ProveCommand(const ProveArgs& args);
 
 struct ReportArgs {
   std::string out = "reports/out";
-  std::string proofs, fuzz;  // what those steps left, or "" when they were not run
-  std::string captures = "traces/captures", goldens = "traces/golden";
+  std::string proofs, fuzz, mutants;  // what those steps left, or "" when they were not run
+  std::string captures = kCaptureFolder, goldens = "traces/golden";
   std::string known = kKnownDifferencesFile;
 };
 int ReportCommand(const ReportArgs& args);

@@ -171,4 +171,17 @@ Result<std::vector<FuzzRow>> ParseFuzz(std::string_view text, const std::string&
   });
 }
 
+Result<std::vector<MutantRow>> ParseMutants(std::string_view text, const std::string& file) {
+  return ParseRows<MutantRow>(text, file, "mutants", [](const Json& object) {
+    MutantRow row;
+    row.fault = Text(object, "fault");
+    row.required = Flag(object, "required");
+    row.found = Flag(object, "found");
+    row.finding = Text(object, "finding");
+    row.ops = Number<uint64_t>(object, "ops");
+    row.shrunk = Number<uint64_t>(object, "shrunk");
+    return row;
+  });
+}
+
 }  // namespace twinwalk::reports

@@ -21,6 +21,8 @@ Result<std::vector<ProofRow>> ParseProofs(std::string_view text, const std::stri
 
 // build/fuzz.json, as .ci/verify.py writes it.
 Result<std::vector<FuzzRow>> ParseFuzz(std::string_view text, const std::string& file);
+// build/mutants.json, likewise.
+Result<std::vector<MutantRow>> ParseMutants(std::string_view text, const std::string& file);
 
 }  // namespace twinwalk::reports
 

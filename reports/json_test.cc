@@ -85,5 +85,15 @@ TEST(Json, Fuzz) {
   EXPECT_EQ((*rows)[0].counts.at("ops"), 9u);
 }
 
+TEST(Json, Mutants) {
+  const auto rows = ParseMutants(R"({"mutants": [{"fault": "vmidReleasedEarly", "required": true,
+      "found": true, "finding": "order monitor", "ops": 900, "shrunk": 9}]})",
+                                 "m");
+  ASSERT_TRUE(rows.ok());
+  EXPECT_TRUE((*rows)[0].required && (*rows)[0].found);
+  EXPECT_EQ((*rows)[0].ops, 900u);
+  EXPECT_FALSE(ParseMutants("[]x", "m").ok());
+}
+
 }  // namespace
 }  // namespace twinwalk::reports

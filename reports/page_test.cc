@@ -63,6 +63,8 @@ TEST(Page, EveryFailureShows) {
   EXPECT_TRUE(fails([](Verification* v) { v->proofs[0].verdict = "unknown"; }));
   EXPECT_TRUE(fails([](Verification* v) { v->proofs[1].verdict = "refuted, not realised"; }));
   EXPECT_TRUE(fails([](Verification* v) { v->proofs[2].verdict = "holds"; }));
+  EXPECT_TRUE(fails([](Verification* v) { v->proofs[0].fault = "planted"; }));
+  EXPECT_TRUE(fails([](Verification* v) { v->mutants = {{"x", true, false, "", 0, 0}}; }));
   EXPECT_TRUE(fails([](Verification* v) { v->fuzz[0].finds = 1; }));
   EXPECT_TRUE(fails([](Verification* v) { v->fuzz[0].status = 77; }));
 }

@@ -33,6 +33,26 @@ void FuzzSection(const Verification& v, Html* page) {
     }
     page->EndTable();
   }
+  if (!v.mutants.empty()) {
+    page->Element("h3", "Planted faults of the model, looked for by fuzzing");
+    page->Element("p",
+                  "Each is one deviating line where real systems once had a fault. Those marked "
+                  "as required must be found within a minute.",
+                  "lead");
+    page->BeginTable({{"fault", "", ""},
+                      {"required", "", ""},
+                      {"reported as", "", ""},
+                      {"found after Ops", "num", ""},
+                      {"shrunk to Ops", "num", ""}});
+    for (const MutantRow& row : v.mutants) {
+      page->Row({{row.fault, "name", ""},
+                 {row.required ? "yes" : "", "", ""},
+                 {row.found ? row.finding : "not found", row.found ? "good" : "warn", ""},
+                 {row.found ? Grouped(row.ops) : "", "num", ""},
+                 {row.found ? Grouped(row.shrunk) : "", "num", ""}});
+    }
+    page->EndTable();
+  }
   page->EndSection();
 }
 

@@ -183,6 +183,8 @@ bool Verification::passed() const {
     if (!row.passed()) return false;
   for (const FuzzRow& row : fuzz)
     if (row.status != 0 || row.finds != 0) return false;
+  for (const MutantRow& row : mutants)
+    if (row.required && !row.found) return false;
   return true;
 }
 

@@ -101,6 +101,16 @@ struct FuzzRow {
   int status = 0;
 };
 
+// A fault planted in the model, and whether fuzzing found it.
+struct MutantRow {
+  std::string fault;
+  bool required = false;  // must be found
+  bool found = false;
+  std::string finding;  // how it was reported
+  uint64_t ops = 0;     // until it was found
+  uint64_t shrunk = 0;  // Ops of the shrunk trace
+};
+
 // All that `ninja verify` found out.
 struct Verification {
   std::vector<ReplayReport> captures;
@@ -109,6 +119,7 @@ struct Verification {
   std::vector<ProofRow> proofs;
   bool fuzz_ran = false;
   std::vector<FuzzRow> fuzz;
+  std::vector<MutantRow> mutants;
 
   std::vector<FindingReport> findings() const;  // of captures and of goldens that did not pass
   bool passed() const;

@@ -61,6 +61,7 @@ void AddReport(CLI::App* app, ReportArgs* args) {
   app->add_option("-o,--out", args->out, "folder to write index.html into")->capture_default_str();
   app->add_option("--proofs", args->proofs, "rows that prove left")->type_name("FILE");
   app->add_option("--fuzz", args->fuzz, "counts that fuzzing left")->type_name("FILE");
+  app->add_option("--mutants", args->mutants, "planted faults and finds")->type_name("FILE");
   app->add_option("--captures", args->captures, "folder of captures")->capture_default_str();
   app->add_option("--goldens", args->goldens, "folder of golden traces")->capture_default_str();
   app->add_option("--known", args->known, "list of known differences")->capture_default_str();

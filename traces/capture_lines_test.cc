@@ -1,6 +1,7 @@
 #include "traces/capture_lines.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include <fstream>
@@ -9,7 +10,9 @@
 namespace twinwalk {
 namespace {
 
-std::string Temp(const char* name) { return testing::TempDir() + "twinwalk_capture_lines_" + name; }
+std::string Temp(const char* name) {
+  return testing::TempDir() + "twinwalk_lines_" + std::to_string(getpid()) + name;
+}
 
 std::string Write(const char* name, const std::string& bytes) {
   std::ofstream(Temp(name), std::ios::binary) << bytes;
@@ -87,7 +90,8 @@ TEST(CaptureLines, ATruncatedOrRottenGzipKeepsWhatCameBefore) {
 TEST(CaptureRecord, FieldsOfTheRightTypeOrNothing) {
   CaptureRecord r;
   ASSERT_EQ(r.Parse(R"({"a":"text","n":-1,"h":"0xff7ec00000","b":"0aff","o":{"fd":3},
-                       "l":[{"x":1},7]})"), "");
+                       "l":[{"x":1},7]})"),
+            "");
   EXPECT_EQ(r.Text("a"), "text");
   EXPECT_EQ(r.Text("n"), std::nullopt);
   EXPECT_EQ(r.Number("n"), ~uint64_t{0});

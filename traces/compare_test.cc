@@ -80,6 +80,24 @@ TEST(CompareRecorded, UnknownFieldsAreNotCompared) {
   EXPECT_EQ(CompareRecorded(op, recorded, is, 1, &renaming).size(), 1u);
 }
 
+TEST(CompareRecorded, SequenceNumbersAloneAreNamedSo) {
+  Op op;
+  op.kind = OpKind::kRead;
+  Outcome recorded, is;
+  recorded.known = Outcome::kErr | Outcome::kOut;
+  recorded.out = std::string(4, '\0') + std::string("\x05\0\0\0", 4) + std::string(32, 'e');
+  is.out = recorded.out;
+  is.out[4] = 4;
+  Renaming renaming;
+  auto found = CompareRecorded(op, recorded, is, 1, &renaming);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].field, "out.sequence");
+  is.out[20] = 'x';
+  found = CompareRecorded(op, recorded, is, 1, &renaming);
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].field, "out");
+}
+
 TEST(CompareViews, PrintsBothSides) {
   View<Concrete> a, b;
   a.ioases.Insert({5, 1});

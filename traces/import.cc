@@ -74,15 +74,18 @@ ImportedCapture ImportCapture(const std::string& path, const ReadLimits& limits)
     ++out.stats.records;
     const uint64_t ordinal = record.NumberOr("n", expected);
     if (ordinal != expected) {
-      Complain(path, lines.number(), "record " + std::to_string(ordinal) + " follows record " +
-                                         std::to_string(expected - 1), &out);
+      Complain(
+          path, lines.number(),
+          "record " + std::to_string(ordinal) + " follows record " + std::to_string(expected - 1),
+          &out);
     }
     expected = ordinal + 1;
     footer = record.TextOr("sys", "") == "footer";
     const std::string what = importer->Record(record);
     if (!what.empty()) Complain(path, lines.number(), what, &out);
   }
-  if (builder.full()) Complain(path, lines.number(), "more Ops or bytes than a trace may have", &out);
+  if (builder.full())
+    Complain(path, lines.number(), "more Ops or bytes than a trace may have", &out);
   else if (importer && !footer && out.errors.empty())
     Complain(path, lines.number(), "the capture ends without a footer", &out);
   else if (!importer && out.errors.empty())

@@ -1,6 +1,6 @@
 // Captures to traces: the one entry of all importers. A capture is a recording of a client's system
-// calls (format vrec-1, plain or gzipped); what a known client printed about guest memory and device
-// accesses is read too (import_vsmmucli.h).
+// calls (format vrec-1, plain or gzipped); what a known client printed about guest memory and
+// device accesses is read too (import_vsmmucli.h).
 #ifndef TWINWALK_TRACES_IMPORT_H_
 #define TWINWALK_TRACES_IMPORT_H_
 
@@ -15,18 +15,19 @@ namespace twinwalk {
 
 // What became of a capture. Names are those of the recording ("IOMMU_HWPT_ALLOC", "pwrite64").
 struct ImportStats {
-  uint64_t records = 0;      // lines with a record
-  uint64_t ops = 0;          // of the trace
-  uint64_t ioctls = 0;       // recorded ioctls that became typed Ops
-  std::map<std::string, uint64_t> typed;    // these, and the other typed calls, by name
-  std::map<std::string, uint64_t> raw;      // calls on files that matter, out of scope: kRaw, by name
+  uint64_t records = 0;                   // lines with a record
+  uint64_t ops = 0;                       // of the trace
+  uint64_t ioctls = 0;                    // recorded ioctls that became typed Ops
+  std::map<std::string, uint64_t> typed;  // these, and the other typed calls, by name
+  std::map<std::string, uint64_t> raw;    // calls on files that matter, out of scope: kRaw, by name
   std::map<std::string, uint64_t> skipped;  // records that became nothing, by name
-  uint64_t guest_writes = 0;   // writes to guest memory that the client printed
-  uint64_t memory_writes = 0;  // writes that put memory as the client had it: fills, put back after DMA
+  uint64_t guest_writes = 0;                // writes to guest memory that the client printed
+  uint64_t memory_writes =
+      0;  // writes that put memory as the client had it: fills, put back after DMA
   uint64_t dmas = 0;
-  uint64_t derived = 0;        // Ops that nobody called: what the end of a process releases
-  uint64_t environment = 0;    // facts about the machine taken into the World
-  uint64_t errors = 0;         // also those beyond kMaxErrors
+  uint64_t derived = 0;      // Ops that nobody called: what the end of a process releases
+  uint64_t environment = 0;  // facts about the machine taken into the World
+  uint64_t errors = 0;       // also those beyond kMaxErrors
 };
 
 struct ImportedCapture {

@@ -7,10 +7,17 @@ namespace twinwalk {
 std::optional<uint32_t> RequesterId(const std::string& address) {
   unsigned domain = 0, bus = 0, slot = 0, function = 0;
   int used = 0;
-  if (std::sscanf(address.c_str(), "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &used) != 4)
+  if (std::sscanf(address.c_str(), "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &used) !=
+      4)
     return std::nullopt;
   if (static_cast<size_t>(used) != address.size() || slot > 31 || function > 7) return std::nullopt;
   return bus << 8 | slot << 3 | function;
+}
+
+void ImportBuilder::Count(std::map<std::string, uint64_t>* counts, const std::string& name) {
+  const std::string key = name.substr(0, kMaxName);
+  const bool fits = counts->size() < kMaxNames || counts->count(key) > 0;
+  ++(*counts)[fits ? key : "(others)"];
 }
 
 Handle ImportBuilder::Add(Op op) {
@@ -63,7 +70,7 @@ std::optional<uint32_t> ImportBuilder::Device(const std::string& cdev) {
 }
 
 void ImportBuilder::SetAddress(const std::string& cdev, const std::string& address) {
-  if (RequesterId(address)) addresses_[cdev] = address;
+  if (addresses_.size() < kMaxNames && RequesterId(address)) addresses_[cdev] = address;
 }
 
 std::optional<uint32_t> ImportBuilder::DeviceAt(const std::string& address) const {

@@ -1,4 +1,5 @@
-// What all importers share: the trace under construction, who returned which number, and the counts.
+// What all importers share: the trace under construction, who returned which number, and the
+// counts.
 #ifndef TWINWALK_TRACES_IMPORT_BUILDER_H_
 #define TWINWALK_TRACES_IMPORT_BUILDER_H_
 
@@ -22,6 +23,9 @@ class ImportBuilder {
 
   World& world() { return out_->trace.world; }
   ImportStats& stats() { return out_->stats; }
+  // Counts under a name of the recording; there may be kMaxNames of them, then they become one.
+  static constexpr size_t kMaxNames = 256, kMaxName = 64;
+  static void Count(std::map<std::string, uint64_t>* counts, const std::string& name);
   ImportHandles& handles() { return handles_; }
   Op& op(Handle ordinal) { return out_->trace.ops[ordinal]; }
 
@@ -60,7 +64,7 @@ class ImportBuilder {
   bool full_ = false;
 };
 
-// 0000:00:10.0 -> 0x80. nullopt when it is no PCI address. `prefix`: text may follow it.
+// 0000:00:10.0 -> 0x80. nullopt when it is no PCI address.
 std::optional<uint32_t> RequesterId(const std::string& address);
 
 }  // namespace twinwalk

@@ -1,10 +1,13 @@
-// What is imported encodes to the very bytes that were recorded: every argument of every typed ioctl
-// of the six captures, once straight through the codec and once through the trace's handles.
+// What is imported encodes to the very bytes that were recorded: every argument of every typed
+// ioctl of the six captures, once straight through the codec and once through the trace's handles.
 #include <gtest/gtest.h>
 
 #include "traces/capture_lines.h"
 #include "traces/codec.h"
 #include "traces/import.h"
+#include "traces/reader.h"
+#include "traces/text.h"
+#include "traces/writer.h"
 
 namespace twinwalk {
 namespace {
@@ -92,6 +95,22 @@ TEST(ImportBytes, TheTraceEncodesToTheRecordedBytesWhenItsHandlesAreTheRecordedN
       }
     }
     EXPECT_EQ(next, recorded.size());
+  }
+}
+
+TEST(ImportBytes, ImportedTracesSurviveTextAndFile) {
+  for (const char* name : kNames) {
+    SCOPED_TRACE(name);
+    const Trace trace =
+        ImportCapture("traces/testdata/vsmmu-" + std::string(name) + ".jsonl.gz").trace;
+    const Result<Trace> text = ParseTrace(TraceText(trace), name);
+    ASSERT_TRUE(text.ok()) << text.status().ToString();
+    EXPECT_TRUE(SameTrace(*text, trace));
+    const Result<std::string> bytes = TraceBytes(trace);
+    ASSERT_TRUE(bytes.ok()) << bytes.status().ToString();
+    const Result<Trace> file = ReadTraceBytes(*bytes, name);
+    ASSERT_TRUE(file.ok()) << file.status().ToString();
+    EXPECT_TRUE(SameTrace(*file, trace));
   }
 }
 

@@ -61,9 +61,10 @@ void ImportHandles::Unmap(uint64_t pid, uint64_t base, uint64_t length) {
     }
     if (Last(start, old.length) > last) {
       const uint64_t cut = last + 1 - start;
-      it = maps_.insert_or_assign({pid, last + 1},
-                                  Mapping{old.length - cut, old.op, old.op_offset + cut,
-                                          old.backing, old.backing_offset + cut})
+      it = maps_
+               .insert_or_assign({pid, last + 1},
+                                 Mapping{old.length - cut, old.op, old.op_offset + cut, old.backing,
+                                         old.backing_offset + cut})
                .first;
       return;
     }

@@ -1,5 +1,5 @@
-// Which Op returned a number that a recording shows: file descriptors of a process, object ids of an
-// iommufd context, addresses of a process. The last that returned it counts, also after it was
+// Which Op returned a number that a recording shows: file descriptors of a process, object ids of
+// an iommufd context, addresses of a process. The last that returned it counts, also after it was
 // closed or destroyed (stale numbers are attacks too); a mapping counts until it is unmapped.
 #ifndef TWINWALK_TRACES_IMPORT_HANDLES_H_
 #define TWINWALK_TRACES_IMPORT_HANDLES_H_

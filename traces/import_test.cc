@@ -3,9 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 
-#include "traces/capture_lines.h"
 #include "traces/compare.h"
 
 namespace twinwalk {
@@ -17,24 +15,6 @@ std::string Capture(const std::string& name) {
   return "traces/testdata/vsmmu-" + name + ".jsonl.gz";
 }
 
-std::vector<std::string> Lines(const std::string& name) {
-  CaptureLines lines(Capture(name));
-  std::vector<std::string> all;
-  std::string line;
-  while (lines.Next(&line) == CaptureLines::Got::kLine) all.push_back(line);
-  return all;
-}
-
-ImportedCapture ImportLines(const std::vector<std::string>& lines) {
-  const std::string path = testing::TempDir() + "twinwalk_import_test.jsonl";
-  std::ofstream out(path, std::ios::binary);
-  for (const std::string& line : lines) out << line << "\n";
-  out.close();
-  ImportedCapture imported = ImportCapture(path);
-  for (std::string& error : imported.errors) error.erase(0, path.size() + 1);
-  return imported;
-}
-
 // Counted in the recordings and in the client's own output by other means (grep), not by importing.
 struct Expected {
   const char* name;
@@ -42,53 +22,140 @@ struct Expected {
   Counts ioctls, raw;
 };
 const Expected kExpected[] = {
-    {"basic", 242, 40, 45, 7, 7,
-     {{"IOMMU_GET_HW_INFO", 6}, {"IOMMU_HWPT_ALLOC", 2}, {"IOMMU_IOAS_ALLOC", 1},
-      {"IOMMU_IOAS_IOVA_RANGES", 2}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 1},
-      {"IOMMU_VEVENTQ_ALLOC", 1}, {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
-      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
-     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
-      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 2}}},
-    {"stale", 448, 55, 67, 12, 12,
-     {{"IOMMU_HWPT_ALLOC", 4}, {"IOMMU_HWPT_INVALIDATE", 27}, {"IOMMU_IOAS_ALLOC", 1},
-      {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 1}, {"IOMMU_VEVENTQ_ALLOC", 1},
-      {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
-      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 1}},
-     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
-      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 1}}},
-    {"attach", 432, 37, 45, 19, 19,
-     {{"IOMMU_DESTROY", 1}, {"IOMMU_HWPT_ALLOC", 7}, {"IOMMU_IOAS_ALLOC", 1},
-      {"IOMMU_IOAS_MAP", 4}, {"IOMMU_IOAS_UNMAP", 1}, {"IOMMU_VDEVICE_ALLOC", 1},
-      {"IOMMU_VEVENTQ_ALLOC", 1}, {"IOMMU_VIOMMU_ALLOC", 1},
-      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 21}, {"VFIO_DEVICE_BIND_IOMMUFD", 1},
-      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 3}},
-     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
-      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 2}}},
-    {"errors", 285, 3, 46, 0, 0,
-     {{"IOMMU_DESTROY", 4}, {"IOMMU_HWPT_ALLOC", 33}, {"IOMMU_HWPT_INVALIDATE", 3},
-      {"IOMMU_IOAS_ALLOC", 1}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 11},
-      {"IOMMU_VIOMMU_ALLOC", 15}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 3},
-      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
-     {{"IOMMU_HWPT_SET_DIRTY_TRACKING", 2}, {"IOMMU_HW_QUEUE_ALLOC", 4},
-      {"VFIO_DEVICE_GET_REGION_INFO", 1}, {"mmap vfio-device", 1}, {"pread64 vfio-device", 1},
-      {"pwrite64 vfio-device", 1}}},
-    {"faults", 891, 68, 83, 54, 57,
-     {{"IOMMU_DESTROY", 5}, {"IOMMU_HWPT_ALLOC", 5}, {"IOMMU_HWPT_INVALIDATE", 21},
-      {"IOMMU_IOAS_ALLOC", 1}, {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 3},
-      {"IOMMU_VEVENTQ_ALLOC", 11}, {"IOMMU_VIOMMU_ALLOC", 1},
-      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 7}, {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+    {"basic",
+     242,
+     40,
+     45,
+     7,
+     7,
+     {{"IOMMU_GET_HW_INFO", 6},
+      {"IOMMU_HWPT_ALLOC", 2},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_IOVA_RANGES", 2},
+      {"IOMMU_IOAS_MAP", 2},
+      {"IOMMU_VDEVICE_ALLOC", 1},
+      {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
       {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
-     {{"IOMMU_FAULT_QUEUE_ALLOC", 1}, {"VFIO_DEVICE_GET_REGION_INFO", 1},
-      {"fcntl iommufd-veventq", 2}, {"lseek iommufd-veventq", 1}, {"mmap vfio-device", 1},
-      {"ppoll iommufd-fault", 1}, {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 1},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 1},
+      {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 2}}},
+    {"stale",
+     448,
+     55,
+     67,
+     12,
+     12,
+     {{"IOMMU_HWPT_ALLOC", 4},
+      {"IOMMU_HWPT_INVALIDATE", 27},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2},
+      {"IOMMU_VDEVICE_ALLOC", 1},
+      {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 4},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 1}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 1},
+      {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 1}}},
+    {"attach",
+     432,
+     37,
+     45,
+     19,
+     19,
+     {{"IOMMU_DESTROY", 1},
+      {"IOMMU_HWPT_ALLOC", 7},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 4},
+      {"IOMMU_IOAS_UNMAP", 1},
+      {"IOMMU_VDEVICE_ALLOC", 1},
+      {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 21},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 3}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 1},
+      {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 2}}},
+    {"errors",
+     285,
+     3,
+     46,
+     0,
+     0,
+     {{"IOMMU_DESTROY", 4},
+      {"IOMMU_HWPT_ALLOC", 33},
+      {"IOMMU_HWPT_INVALIDATE", 3},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2},
+      {"IOMMU_VDEVICE_ALLOC", 11},
+      {"IOMMU_VIOMMU_ALLOC", 15},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 3},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
+     {{"IOMMU_HWPT_SET_DIRTY_TRACKING", 2},
+      {"IOMMU_HW_QUEUE_ALLOC", 4},
+      {"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 1}}},
+    {"faults",
+     891,
+     68,
+     83,
+     54,
+     57,
+     {{"IOMMU_DESTROY", 5},
+      {"IOMMU_HWPT_ALLOC", 5},
+      {"IOMMU_HWPT_INVALIDATE", 21},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2},
+      {"IOMMU_VDEVICE_ALLOC", 3},
+      {"IOMMU_VEVENTQ_ALLOC", 11},
+      {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 7},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 2}},
+     {{"IOMMU_FAULT_QUEUE_ALLOC", 1},
+      {"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 2},
+      {"lseek iommufd-veventq", 1},
+      {"mmap vfio-device", 1},
+      {"ppoll iommufd-fault", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 1},
       {"write iommufd-veventq", 1}}},
-    {"vste", 764, 50, 45, 25, 25,
-     {{"IOMMU_DESTROY", 21}, {"IOMMU_HWPT_ALLOC", 42}, {"IOMMU_IOAS_ALLOC", 1},
-      {"IOMMU_IOAS_MAP", 2}, {"IOMMU_VDEVICE_ALLOC", 2}, {"IOMMU_VEVENTQ_ALLOC", 1},
-      {"IOMMU_VIOMMU_ALLOC", 1}, {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 29},
-      {"VFIO_DEVICE_BIND_IOMMUFD", 1}, {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 21}},
-     {{"VFIO_DEVICE_GET_REGION_INFO", 1}, {"fcntl iommufd-veventq", 1}, {"mmap vfio-device", 1},
-      {"pread64 vfio-device", 1}, {"pwrite64 vfio-device", 21}}},
+    {"vste",
+     764,
+     50,
+     45,
+     25,
+     25,
+     {{"IOMMU_DESTROY", 21},
+      {"IOMMU_HWPT_ALLOC", 42},
+      {"IOMMU_IOAS_ALLOC", 1},
+      {"IOMMU_IOAS_MAP", 2},
+      {"IOMMU_VDEVICE_ALLOC", 2},
+      {"IOMMU_VEVENTQ_ALLOC", 1},
+      {"IOMMU_VIOMMU_ALLOC", 1},
+      {"VFIO_DEVICE_ATTACH_IOMMUFD_PT", 29},
+      {"VFIO_DEVICE_BIND_IOMMUFD", 1},
+      {"VFIO_DEVICE_DETACH_IOMMUFD_PT", 21}},
+     {{"VFIO_DEVICE_GET_REGION_INFO", 1},
+      {"fcntl iommufd-veventq", 1},
+      {"mmap vfio-device", 1},
+      {"pread64 vfio-device", 1},
+      {"pwrite64 vfio-device", 21}}},
 };
 
 TEST(Import, EveryCallOfTheSixCapturesIsCounted) {
@@ -113,8 +180,8 @@ TEST(Import, EveryCallOfTheSixCapturesIsCounted) {
     EXPECT_EQ(ioctls, e.ioctls);
     EXPECT_EQ(c.stats.ioctls, sum);
     const auto kinds = [&](OpKind kind) {
-      return static_cast<uint64_t>(std::count_if(
-          c.trace.ops.begin(), c.trace.ops.end(), [&](const Op& op) { return op.kind == kind; }));
+      return static_cast<uint64_t>(std::count_if(c.trace.ops.begin(), c.trace.ops.end(),
+                                                 [&](const Op& op) { return op.kind == kind; }));
     };
     EXPECT_EQ(kinds(OpKind::kPoll), e.polls);
     EXPECT_EQ(kinds(OpKind::kRead), e.reads);
@@ -150,7 +217,8 @@ TEST(Import, HandlesNameEarlierOpsOfTheRightKind) {
     SCOPED_TRACE(e.name);
     ImportedCapture c = ImportCapture(Capture(e.name));
     for (size_t i = 0; i < c.trace.ops.size(); ++i)
-      VisitArgs(static_cast<OpData&>(c.trace.ops[i]), Check{c.trace.ops, i, c.trace.ops[i].results});
+      VisitArgs(static_cast<OpData&>(c.trace.ops[i]),
+                Check{c.trace.ops, i, c.trace.ops[i].results});
   }
 }
 
@@ -218,9 +286,9 @@ TEST(Import, OpsOfBasicReadByHand) {
   // n 124: IOVA ranges without the MSI window.
   const Op& ranges = ops[87];
   EXPECT_EQ(ranges.recorded->values, (std::array<uint64_t, 3>{2, 0x1000, 0}));
-  EXPECT_EQ(ranges.recorded->out,
-            std::string("\0\0\0\0\0\0\0\0\xff\xff\xff\x07\0\0\0\0"
-                        "\0\0\x10\x08\0\0\0\0\xff\xff\xff\xff\xff\x0f\0\0", 32));
+  EXPECT_EQ(ranges.recorded->out, std::string("\0\0\0\0\0\0\0\0\xff\xff\xff\x07\0\0\0\0"
+                                              "\0\0\x10\x08\0\0\0\0\xff\xff\xff\xff\xff\x0f\0\0",
+                                              32));
   // n 112: attach before there is a vDEVICE; the HWPT is that of Op 81.
   EXPECT_EQ(ops[81].hwptAlloc.dataType, 2u);
   EXPECT_EQ(ops[81].blob, std::string("\x0b\0\0\x04\0\0\0\0\xd4\0\0\0\0\0\0\0", 16));
@@ -310,109 +378,6 @@ TEST(Import, AnAutomaticHwptIsNamedByTheAttachThatMadeIt) {
     }
   }
   EXPECT_EQ(seen, 1u);
-}
-
-TEST(Import, DamageIsNamedWithItsLineAndTheRestIsKept) {
-  const std::vector<std::string> good = Lines("basic");
-  ASSERT_EQ(good.size(), 242u);
-  ASSERT_EQ(ImportLines(good).errors, std::vector<std::string>{});
-  const uint64_t ops = ImportLines(good).stats.ops;
-
-  auto lines = good;
-  lines[27].resize(100);  // n 26, a printed line, torn
-  ImportedCapture c = ImportLines(lines);
-  EXPECT_EQ(c.errors, (std::vector<std::string>{"28: not JSON", "29: record 28 follows record 26"}));
-  lines = good;
-  lines[25].replace(lines[25].find("\"in\":\"0c"), 8, "\"in\":\"zz");  // n 25: IOAS_ALLOC
-  c = ImportLines(lines);
-  ASSERT_FALSE(c.errors.empty());
-  EXPECT_EQ(c.errors[0], "26: an ioctl's bytes are not hex");
-  EXPECT_EQ(c.trace.ops[10].kind, OpKind::kIoasMap);  // the next one, its IOAS now a literal
-  EXPECT_EQ(c.trace.ops[10].ioasMap.ioasId, 2u);
-  EXPECT_EQ(c.trace.ops[10].results >> 1 & 1, 0);
-
-  lines = good;
-  lines.insert(lines.begin() + 100, std::string(CaptureLines::kMaxLine + 1, '{'));
-  c = ImportLines(lines);
-  EXPECT_EQ(c.errors, std::vector<std::string>{"101: line longer than 4194304 bytes"});
-  EXPECT_EQ(c.stats.ops, ops);
-
-  lines = good;
-  lines.resize(60);
-  c = ImportLines(lines);
-  EXPECT_EQ(c.errors, std::vector<std::string>{"61: the capture ends without a footer"});
-  EXPECT_EQ(c.stats.ops, 24u);
-  EXPECT_LT(c.stats.ops, ops);
-}
-
-TEST(Import, WhatIsNoCaptureIsRefused) {
-  using Errors = std::vector<std::string>;
-  auto lines = Lines("basic");
-  lines[0].replace(lines[0].find("vrec-1"), 6, "vrec-2");
-  ImportedCapture c = ImportLines(lines);
-  EXPECT_EQ(c.errors, Errors{"1: format 'vrec-2', only vrec-1 is known"});
-  EXPECT_TRUE(c.trace.ops.empty());
-  EXPECT_EQ(ImportLines({"{\"sys\":\"open\"}"}).errors,
-            Errors{"1: not a capture: the first record is no header"});
-  EXPECT_EQ(ImportLines({"<html>"}).errors, Errors{"1: not JSON"});
-  EXPECT_EQ(ImportLines({}).errors, Errors{"1: an empty file"});
-  EXPECT_EQ(ValidateWorld(ImportLines({}).trace.world), "");
-  const ImportedCapture missing = ImportCapture("traces/testdata/no-such-capture.jsonl");
-  EXPECT_EQ(missing.errors,
-            Errors{"traces/testdata/no-such-capture.jsonl:1: No such file or directory"});
-}
-
-// Records of the wrong shape, one a time, must neither crash nor be taken for something else.
-TEST(Import, HostileRecordsAreNoCrash) {
-  const std::string header = Lines("basic")[0];
-  const char* kRecords[] = {
-      R"({"n":1})",
-      R"({"n":1,"sys":7,"pid":1})",
-      R"({"n":1,"sys":"ioctl"})",
-      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","ret":0})",
-      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","fd":-1,"cmd":"0x3b85","in":"","ret":0})",
-      R"({"n":1,"sys":"ioctl","pid":1,"kind":"iommufd","fd":3,"cmd":"0x3b84","in":"20","len":99,"ptr":7,"ret":0})",
-      R"({"n":1,"sys":"ioctl","pid":1,"kind":"vfio-device","fd":3,"cmd":"0x3b76","in":"18","ptr":[[]],"ret":-1})",
-      R"({"n":1,"sys":"mmap","pid":1,"kind":"anon","length":-1,"flags":"0x22","ret":"0xfffffffffffff000"})",
-      R"({"n":1,"sys":"mmap","pid":1,"kind":"anon","length":0,"flags":"0x32","ret":"0x0"})",
-      R"({"n":1,"sys":"munmap","pid":1,"addr":"0xffffffffffffffff","length":-1,"ret":0})",
-      R"({"n":1,"sys":"openat","pid":1,"name":"/dev/vfio/devices/vfio0","ret":4,"newfd":{"fd":"x"}})",
-      R"({"n":1,"sys":"close","pid":1,"fd":3,"kind":"iommufd","ret":0})",
-      R"({"n":1,"sys":"read","pid":1,"fd":3,"kind":"iommufd-veventq","count":-1,"data":"00","ret":4096})",
-      R"({"n":1,"sys":"ppoll","pid":1,"fds":[1,{"fd":3,"kind":"iommufd"}],"ret":1})",
-      R"({"n":1,"sys":"fcntl","pid":1,"fd":3,"kind":"iommufd","cmd":0,"ret":9})",
-      R"({"n":1,"sys":"exit","pid":1,"tid":1})",
-      R"({"n":1,"sys":"write","pid":1,"fd":1,"kind":"stdio","text":"edu0 dma iova 0x0 len 1 dir 1\n","ret":1})",
-      R"({"n":1,"sys":"write","pid":1,"fd":1,"kind":"stdio","text":"poke gpa 0x1 = 0x2\npoke gpa 0x8 = 0x2\n  landed: nowhere\n  read: D1+0x0 (seen in gpa 0x0)\n","ret":1})",
-      R"({"n":18446744073709551615,"sys":"signal","pid":1})",
-  };
-  for (const char* record : kRecords) {
-    SCOPED_TRACE(record);
-    const ImportedCapture c = ImportLines({header, record, record});
-    EXPECT_LE(c.stats.ops, 3u);
-    EXPECT_EQ(ValidateWorld(c.trace.world), "");
-  }
-  // Every pid a process of its own: more than a World has.
-  std::vector<std::string> many = {header};
-  for (int pid = 1; pid <= 40; ++pid)
-    many.push_back(R"({"n":)" + std::to_string(pid) + R"(,"sys":"openat","name":"/dev/iommu","pid":)" +
-                   std::to_string(pid) + R"(,"ret":3,"newfd":{"fd":3,"obj":1,"kind":"iommufd"}})");
-  const ImportedCapture c = ImportLines(many);
-  EXPECT_EQ(c.stats.ops, kMaxProcesses);
-  EXPECT_EQ(c.stats.skipped.at("more processes than a World can have"), 40 - kMaxProcesses);
-  EXPECT_EQ(ValidateWorld(c.trace.world), "");
-}
-
-TEST(Import, LimitsEndTheImport) {
-  ReadLimits limits;
-  limits.ops = 50;
-  const ImportedCapture c = ImportCapture(Capture("stale"), limits);
-  EXPECT_EQ(c.trace.ops.size(), 50u);
-  ASSERT_EQ(c.errors.size(), 1u);
-  EXPECT_NE(c.errors[0].find("more Ops or bytes than a trace may have"), std::string::npos);
-  limits = ReadLimits();
-  limits.payload_bytes = 10000;
-  EXPECT_EQ(ImportCapture(Capture("stale"), limits).errors.size(), 1u);
 }
 
 TEST(Import, TwoImportsAreTheSame) {

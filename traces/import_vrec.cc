@@ -10,7 +10,9 @@ namespace {
 constexpr uint32_t kDupFd = 0, kDupFdCloexec = 1030;  // fcntl
 const char kCdev[] = "/dev/vfio/devices/";
 
-bool StartsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+bool StartsWith(const std::string& text, const char* prefix) {
+  return text.rfind(prefix, 0) == 0;
+}
 
 // Where an ioctl that stays raw returned an id: FAULT_QUEUE_ALLOC, HW_QUEUE_ALLOC (sheet 3.1). The
 // id must not be taken for a number that a Machine gave to something else.
@@ -22,7 +24,9 @@ std::optional<uint32_t> RawId(const RecordedIoctl& call) {
 }
 
 // Whether the kernel writes to the nested buffer: IOAS_IOVA_RANGES, GET_HW_INFO.
-bool KernelWrites(uint32_t command) { return command == 0x3b84 || command == 0x3b8a; }
+bool KernelWrites(uint32_t command) {
+  return command == 0x3b84 || command == 0x3b8a;
+}
 
 }  // namespace
 
@@ -50,7 +54,7 @@ bool VrecImporter::IsVsmmucli(const CaptureRecord& header) {
 }
 
 std::string VrecImporter::Skip(const std::string& name) {
-  ++b_->stats().skipped[name];
+  ImportBuilder::Count(&b_->stats().skipped, name);
   return "";
 }
 
@@ -81,9 +85,9 @@ void VrecImporter::NameHandles(const Call& c, uint64_t context, Op* op) const {
     void HandleField(const char*, Handle& handle, HandleRole role, int index) {
       const ImportHandles& handles = self->b_->handles();
       if (index == 0 || role == HandleRole::kMap) return;
-      ImportBuilder::Name(op, index, &handle,
-                          role == HandleRole::kFd ? handles.Fd(c.pid, handle)
-                                                  : handles.Id(context, handle));
+      ImportBuilder::Name(
+          op, index, &handle,
+          role == HandleRole::kFd ? handles.Fd(c.pid, handle) : handles.Id(context, handle));
     }
   };
   VisitArgs(static_cast<OpData&>(*op), Namer{this, c, context, op});
@@ -97,7 +101,7 @@ void VrecImporter::NameHandles(const Call& c, uint64_t context, Op* op) const {
 
 Handle VrecImporter::Add(Op op, const std::string& name) {
   const Handle ordinal = b_->Add(std::move(op));
-  if (!b_->full()) ++b_->stats().typed[name];
+  if (!b_->full()) ImportBuilder::Count(&b_->stats().typed, name);
   return ordinal;
 }
 
@@ -133,7 +137,7 @@ std::string VrecImporter::Raw(const CaptureRecord& r, const Call& c, const std::
     op.recorded->fd = static_cast<uint32_t>(made->NumberOr("fd", 0));
   const Handle ordinal = b_->Add(std::move(op));
   if (b_->full()) return "";
-  ++b_->stats().raw[name];
+  ImportBuilder::Count(&b_->stats().raw, name);
   NewFd(r, c, ordinal);
   return "";
 }
@@ -186,7 +190,8 @@ std::string VrecImporter::Dup(const CaptureRecord& r, const Call& c) {
   if (c.sys == "fcntl") {
     const uint64_t command = r.NumberOr("cmd", 1);
     const bool dup = command == kDupFd || command == kDupFdCloexec;
-    if (!dup) return Matters(c.kind) ? Raw(r, c, NameOf(c.sys, c.kind)) : Skip(NameOf(c.sys, c.kind));
+    if (!dup)
+      return Matters(c.kind) ? Raw(r, c, NameOf(c.sys, c.kind)) : Skip(NameOf(c.sys, c.kind));
   }
   if (!Matters(c.kind) && c.kind != "memfd") return Skip(NameOf(c.sys, c.kind));
   if (MadeByRaw(c, c.fd)) return Raw(r, c, NameOf(c.sys, c.kind));
@@ -289,7 +294,8 @@ void VrecImporter::AfterIoctl(const Call& c, Handle ordinal) {
     if (place) text_->Mapped(c.pid, recorded.values[0], map.length, *place);
   } else if (op.kind == OpKind::kIoasUnmap && text_ != nullptr) {
     text_->Unmapped(op.ioasUnmap.iova, recorded.values[0]);
-  } else if (op.kind == OpKind::kGetHwInfo && recorded.values[1] == 2 && recorded.out.size() >= 40) {
+  } else if (op.kind == OpKind::kGetHwInfo && recorded.values[1] == 2 &&
+             recorded.out.size() >= 40) {
     // struct of data type 2 (sheet 20.2): flags, reserved, IDR0..5, IIDR, AIDR.
     SmmuConfig& smmu = b_->world().smmus[0];
     for (size_t i = 0; i < smmu.idr.size(); ++i)
@@ -319,8 +325,10 @@ std::string VrecImporter::Read(const CaptureRecord& r, const Call& c) {
     if (bad) return "'data' is not hex";
     op.recorded->known |= Outcome::kRet;
     // The recorder keeps the first 4096 bytes.
-    if (op.recorded->out.size() == static_cast<uint64_t>(c.ret)) op.recorded->known |= Outcome::kOut;
-    else op.recorded->out.clear();
+    if (op.recorded->out.size() == static_cast<uint64_t>(c.ret))
+      op.recorded->known |= Outcome::kOut;
+    else
+      op.recorded->out.clear();
   }
   Add(std::move(op), NameOf(c.sys, c.kind));
   return "";

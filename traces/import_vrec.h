@@ -78,11 +78,11 @@ class VrecImporter {
 
   ImportBuilder* b_;
   std::unique_ptr<VsmmucliText> text_;
-  std::map<uint64_t, uint64_t> contexts_;   // recorder's file id -> that of its iommufd
-  std::map<Key, uint64_t> files_;           // (pid, fd) -> recorder's file id
-  std::map<Key, std::string> unfinished_;   // (pid, fd of stdio) -> begin of a printed line
-  std::map<Handle, uint64_t> memfds_;       // kMemfd -> its backing
-  bool smmu_known_ = false;                 // its registers were told
+  std::map<uint64_t, uint64_t> contexts_;  // recorder's file id -> that of its iommufd
+  std::map<Key, uint64_t> files_;          // (pid, fd) -> recorder's file id
+  std::map<Key, std::string> unfinished_;  // (pid, fd of stdio) -> begin of a printed line
+  std::map<Handle, uint64_t> memfds_;      // kMemfd -> its backing
+  bool smmu_known_ = false;                // its registers were told
 };
 
 }  // namespace twinwalk

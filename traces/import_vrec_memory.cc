@@ -17,7 +17,8 @@ std::string VrecImporter::Mmap(const CaptureRecord& r, const Call& c) {
   }
   if (!anonymous && (MadeByRaw(c, c.fd) || !b_->handles().Fd(c.pid, c.fd)))
     return Raw(r, c, NameOf(c.sys, c.kind));
-  if (anonymous && c.err != 0) return Skip(NameOf(c.sys, "failed"));  // a matter of this machine's memory
+  if (anonymous && c.err != 0)
+    return Skip(NameOf(c.sys, "failed"));  // a matter of this machine's memory
   const uint64_t base = c.err == 0 ? static_cast<uint64_t>(c.ret) : r.NumberOr("addr", 0);
   if (c.err == 0 && (flags & kMapFixed) != 0 && b_->handles().Overlaps(c.pid, base, length)) {
     Op op = Start(c, OpKind::kMunmap);  // MAP_FIXED replaces what is there
@@ -32,7 +33,8 @@ std::string VrecImporter::Mmap(const CaptureRecord& r, const Call& c) {
   op.mmap.base = base;
   op.mmap.length = length;
   op.mmap.offset = anonymous ? 0 : r.NumberOr("offset", 0);
-  op.mmap.prot = static_cast<uint32_t>(r.NumberOr("prot", 0)) & (kProtRead | kProtWrite | kProtExec);
+  op.mmap.prot =
+      static_cast<uint32_t>(r.NumberOr("prot", 0)) & (kProtRead | kProtWrite | kProtExec);
   op.mmap.shared = static_cast<uint32_t>(flags & kMapShared);
   uint64_t backing = 0;
   if (!anonymous) {

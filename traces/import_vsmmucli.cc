@@ -43,7 +43,8 @@ bool ParseDma(const std::string& text, DmaLine* line) {
 
 bool ParseLanded(const std::string& text, uint64_t* first, uint64_t* last, uint64_t* word) {
   const size_t at = text.find(" first 0x");
-  return at != std::string::npos && std::sscanf(text.c_str() + at, " first 0x%" SCNx64, word) == 1 &&
+  return at != std::string::npos &&
+         std::sscanf(text.c_str() + at, " first 0x%" SCNx64, word) == 1 &&
          std::sscanf(text.c_str(), "  landed: gpa 0x%" SCNx64 "..0x%" SCNx64, first, last) == 2 &&
          *first <= *last && *last - *first < kMaxDma;
 }
@@ -86,6 +87,12 @@ std::string Little(uint64_t word) {
   return bytes;
 }
 
+std::string FillBytes(uint64_t page) {
+  std::string bytes;
+  for (uint64_t at = 0; at < kPage; at += 8) bytes += Little(VsmmucliText::FillWord(page + at));
+  return bytes;
+}
+
 // Cut where a device access is cut (docs/TRACE.md 4).
 std::vector<Piece> Cut(uint64_t iova, uint64_t length) {
   std::vector<Piece> pieces;
@@ -107,7 +114,8 @@ uint64_t VsmmucliText::FillWord(uint64_t gpa) {
   const uint64_t page = gpa & ~(kPage - 1), index = gpa % kPage / 8;
   if (page == kMarkerPage) return 0xe5e5e5e5e5e5e5e5;
   if (page == kReadOnlyPage) return 0xd000000000000000 | uint64_t{kReadOnlyName} << 32 | index;
-  if (gpa >= kData && gpa < kBlocks) return 0xd000000000000000 | (gpa - kData) / kPage << 32 | index;
+  if (gpa >= kData && gpa < kBlocks)
+    return 0xd000000000000000 | (gpa - kData) / kPage << 32 | index;
   if (gpa >= kBlocks && gpa < kBlocksEnd) return 0xb000000000000000 | (gpa - kBlocks);
   return 0;
 }
@@ -115,7 +123,7 @@ uint64_t VsmmucliText::FillWord(uint64_t gpa) {
 void VsmmucliPages::Touch(uint64_t gpa, uint64_t length) {
   if (length == 0 || length > kMaxDma) return;
   for (uint64_t page = gpa & ~(kPage - 1); page <= gpa + length - 1; page += kPage)
-    pages_.insert(page);
+    if (pages_.size() < kMaxGuestPages) pages_.insert(page);
 }
 
 void VsmmucliPages::Line(const std::string& text) {
@@ -153,12 +161,12 @@ std::string VsmmucliText::Bytes(uint64_t gpa, uint64_t length) {
   std::string bytes;
   while (length > 0) {
     const uint64_t page = gpa & ~(kPage - 1);
-    std::string& content = memory_[page];
-    if (content.empty()) {
-      for (uint64_t at = 0; at < kPage; at += 8) content += Little(FillWord(page + at));
-    }
     const uint64_t n = std::min(length, kPage - gpa % kPage);
-    bytes += content.substr(gpa % kPage, n);
+    if (auto known = memory_.find(page); known != memory_.end()) {
+      bytes += known->second.substr(gpa % kPage, n);
+    } else {
+      bytes += FillBytes(page).substr(gpa % kPage, n);
+    }
     gpa += n, length -= n;
   }
   return bytes;
@@ -199,10 +207,12 @@ void VsmmucliText::Unmapped(uint64_t iova, uint64_t length) {
 
 std::string VsmmucliText::Poke(uint64_t gpa, uint64_t value) {
   if (gpa % 8 != 0) return "poke of an address that is not a multiple of 8";
+  if (memory_.size() >= kMaxGuestPages) return "more pages of guest memory than are followed";
   if (!Write(gpa, Little(value))) return "poke outside of the guest's memory";
   ++b_->stats().guest_writes;
-  Bytes(gpa, 8);
-  memory_[gpa & ~(kPage - 1)].replace(gpa % kPage, 8, Little(value));
+  std::string& page = memory_[gpa & ~(kPage - 1)];
+  if (page.empty()) page = FillBytes(gpa & ~(kPage - 1));
+  page.replace(gpa % kPage, 8, Little(value));
   return "";
 }
 
@@ -249,7 +259,8 @@ std::string VsmmucliText::Landed(uint64_t first, uint64_t last, uint64_t word) {
     const auto place = Place(first, end - first + 1, &pid);
     auto& pieces = op.recorded->pieces;
     auto piece = std::find_if(pieces.begin(), pieces.end(), [&](const Piece& p) {
-      return p.fault == kFaultUnknown && p.iova % kPage == first % kPage && p.length == end - first + 1;
+      return p.fault == kFaultUnknown && p.iova % kPage == first % kPage &&
+             p.length == end - first + 1;
     });
     if (!place || piece == pieces.end()) {
       op.recorded->known &= ~Outcome::kPieces;

@@ -34,7 +34,8 @@ class VsmmucliTest : public testing::Test {
   ImportBuilder builder_;
 };
 
-const char kMarker[] = "load the marker (bytes 0xe5): edu0 dma iova 0x413c000 len 4088 dir 0 (device)";
+const char kMarker[] =
+    "load the marker (bytes 0xe5): edu0 dma iova 0x413c000 len 4088 dir 0 (device)";
 
 TEST(VsmmucliFill, WordsAsTheClientPrintedThem) {
   // From the captures: "D0 ... last 0xd0000000000001fe", "D102", "first 0xd000002de5e5e5e5", ...
@@ -70,20 +71,20 @@ TEST_F(VsmmucliTest, OnlyTouchedPagesAreFilled) {
   EXPECT_EQ(ops()[0].blob.size(), 4096u);
   EXPECT_EQ(ops()[1].blob, std::string(4096, '\xe5'));
   EXPECT_EQ(ops()[3].blob, std::string(8, '\xe5'));
-  EXPECT_EQ(ops()[3].recorded->pieces,
-            (std::vector<Piece>{{0x400ffc, 4, 0, 0, 3, 0x302ffc},
-                                {0x401000, 4, kFaultUnknown, 0, 0, 0}}));
+  EXPECT_EQ(ops()[3].recorded->pieces, (std::vector<Piece>{{0x400ffc, 4, 0, 0, 3, 0x302ffc},
+                                                           {0x401000, 4, kFaultUnknown, 0, 0, 0}}));
   EXPECT_EQ(ops()[4].blob, std::string("\x02\0\0\xd0", 4));
   EXPECT_EQ(capture_.stats.memory_writes, 3u);
 }
 
 TEST_F(VsmmucliTest, AFaultingReadLeavesZeroesInTheDevice) {
-  EXPECT_EQ(Play({kMarker, "read: edu0 dma iova 0x403000 len 8 dir 0 (device reads memory)",
-                  "  (store what it read): edu0 dma iova 0x40b000 len 8 dir 1 (device writes memory)",
-                  "  read: 0x0000000000000000 .. 0x0000000000000000 (seen in gpa 0x410b000)",
-                  "write: edu0 dma iova 0x400000 len 12 dir 1 (device writes memory)",
-                  "  landed: nowhere (no guest byte changed)"}),
-            "");
+  EXPECT_EQ(
+      Play({kMarker, "read: edu0 dma iova 0x403000 len 8 dir 0 (device reads memory)",
+            "  (store what it read): edu0 dma iova 0x40b000 len 8 dir 1 (device writes memory)",
+            "  read: 0x0000000000000000 .. 0x0000000000000000 (seen in gpa 0x410b000)",
+            "write: edu0 dma iova 0x400000 len 12 dir 1 (device writes memory)",
+            "  landed: nowhere (no guest byte changed)"}),
+      "");
   const Op& read = ops()[3];
   EXPECT_EQ(read.recorded->data, std::string(8, 0));
   EXPECT_EQ(read.recorded->known, Outcome::kErr | Outcome::kData);
@@ -93,10 +94,11 @@ TEST_F(VsmmucliTest, AFaultingReadLeavesZeroesInTheDevice) {
 }
 
 TEST_F(VsmmucliTest, ContentsOfABlockAreAssumedSoOnlyThePlaceIsKnown) {
-  EXPECT_EQ(Play({"read: edu0 dma iova 0x1123000 len 16 dir 0 (device reads memory)",
-                  "  (store what it read): edu0 dma iova 0x40b000 len 16 dir 1 (device writes memory)",
-                  "  read: BLK+0x123000 (seen in gpa 0x410b000)"}),
-            "");
+  EXPECT_EQ(
+      Play({"read: edu0 dma iova 0x1123000 len 16 dir 0 (device reads memory)",
+            "  (store what it read): edu0 dma iova 0x40b000 len 16 dir 1 (device writes memory)",
+            "  read: BLK+0x123000 (seen in gpa 0x410b000)"}),
+      "");
   EXPECT_EQ(ops()[2].recorded->known, Outcome::kErr | Outcome::kPieces);
   EXPECT_EQ(ops()[2].recorded->pieces[0], (Piece{0x1123000, 16, 0, 0, 3, 0x200000 + 0x323000}));
 }
@@ -106,18 +108,22 @@ TEST_F(VsmmucliTest, LinesThatContradictWhatTheClientDoesAreErrors) {
   const std::string read = "read: edu0 dma iova 0x400000 len 16 dir 0 (device reads memory)";
   const std::string store =
       "  (store what it read): edu0 dma iova 0x40b000 len 16 dir 1 (device writes memory)";
-  EXPECT_EQ(Play({kMarker, write, "  landed: gpa 0x4100000..0x4100003 D0+0x0 first 0xd0000000e5e5e5e6"}),
-            "landed bytes are not those of the device's buffer");
-  EXPECT_EQ(Play({kMarker, write, "  landed: gpa 0x4100004..0x4100007 D0+0x0 first 0xd0000000e5e5e5e5"}),
-            "landed bytes that are no part of the DMA");
-  EXPECT_EQ(Play({kMarker, write, "  landed: gpa 0x5100000..0x5100003 D0+0x0 first 0xd0000000e5e5e5e5"}),
-            "landed outside of guest memory");
+  EXPECT_EQ(
+      Play({kMarker, write, "  landed: gpa 0x4100000..0x4100003 D0+0x0 first 0xd0000000e5e5e5e6"}),
+      "landed bytes are not those of the device's buffer");
+  EXPECT_EQ(
+      Play({kMarker, write, "  landed: gpa 0x4100004..0x4100007 D0+0x0 first 0xd0000000e5e5e5e5"}),
+      "landed bytes that are no part of the DMA");
+  EXPECT_EQ(
+      Play({kMarker, write, "  landed: gpa 0x5100000..0x5100003 D0+0x0 first 0xd0000000e5e5e5e5"}),
+      "landed outside of guest memory");
   EXPECT_EQ(Play({kMarker, write, "  landed: somewhere"}), "unknown form of where a DMA landed");
   EXPECT_EQ(Play({"  landed: nowhere (no guest byte changed)"}), "landed, but nothing was written");
   EXPECT_EQ(Play({read, "  landed: nowhere (no guest byte changed)"}),
             "landed, but nothing was written");
-  EXPECT_EQ(Play({read, store, "  read: D0+0x0 .. last 0xd000000000000002 (seen in gpa 0x410b000)"}),
-            "what was read is not what the client fills in");
+  EXPECT_EQ(
+      Play({read, store, "  read: D0+0x0 .. last 0xd000000000000002 (seen in gpa 0x410b000)"}),
+      "what was read is not what the client fills in");
   EXPECT_EQ(Play({read, "  read: D0+0x0 .. last 0xd000000000000001 (seen in gpa 0x410b000)"}),
             "a device read's result without the device read");
   EXPECT_EQ(Play({read, store, "  read: nonsense"}), "unknown form of a device read");

@@ -8,8 +8,8 @@ namespace twinwalk {
 namespace {
 
 // Names that compare.cc gives to fields of an Outcome.
-constexpr const char* kFields[] = {"err", "ret", "id", "fd", "values", "out", "pieces", "data",
-                                   "events"};
+constexpr const char* kFields[] = {"err", "ret",    "id",   "fd",    "values",
+                                   "out", "out.sequence", "pieces", "data", "events"};
 
 bool ParseOrdinal(const std::string& text, uint64_t* value) {
   if (text.empty() || text.size() > 10) return false;
@@ -131,11 +131,12 @@ std::vector<Status> KnownDifferences::Unused(const std::string& capture) const {
       continue;
     }
     for (const std::string& field : line.fields)
-      if (use.fields.count(field) == 0) unused.push_back(At(line, "'" + field + "' does not differ"));
+      if (use.fields.count(field) == 0)
+        unused.push_back(At(line, "'" + field + "' does not differ"));
     for (uint64_t end : {line.first, line.last}) {
       if (use.ordinals.count(end) == 0)
-        unused.push_back(At(line, "its range ends at Op " + std::to_string(end) +
-                                      ", which does not differ"));
+        unused.push_back(
+            At(line, "its range ends at Op " + std::to_string(end) + ", which does not differ"));
     }
   }
   return unused;

@@ -1,6 +1,6 @@
-// The checked-in list of differences between recordings and what our Machines permit: one line each,
-// with its reason. It excuses exactly what it names, and a line that excuses nothing is an error, so
-// that the list cannot rot.
+// The checked-in list of differences between recordings and what our Machines permit: one line
+// each, with its reason. It excuses exactly what it names, and a line that excuses nothing is an
+// error, so that the list cannot rot.
 //
 //   # comment
 //   vsmmu-basic  125      pieces,data  hw-smmuv3 Observed 3: the emulator ignores AP[1]
@@ -35,12 +35,13 @@ class KnownDifferences {
   static Result<KnownDifferences> Parse(const std::string& text, const std::string& file);
   static Result<KnownDifferences> Read(const std::string& path);
 
-  // The line that excuses a difference of `field` ("pieces[1]" counts as "pieces") at this Op of this
-  // capture; null if there is none. Remembers that it was needed.
+  // The line that excuses a difference of `field` ("pieces[1]" counts as "pieces") at this Op of
+  // this capture; null if there is none. Remembers that it was needed.
   const KnownDifference* Excuse(const std::string& capture, uint64_t ordinal,
                                 const std::string& field);
-  // After this capture was replayed: a Status for each of its lines that excused nothing, that names
-  // a field which did not differ, or whose range begins or ends with an Op that did not differ.
+  // After this capture was replayed: a Status for each of its lines that excused nothing, that
+  // names a field which did not differ, or whose range begins or ends with an Op that did not
+  // differ.
   std::vector<Status> Unused(const std::string& capture) const;
   // A Status for each line about a capture that is none of these.
   std::vector<Status> Strangers(const std::set<std::string>& captures) const;

@@ -60,7 +60,8 @@ TEST(KnownDifferences, LinesThatExcuseNothingAreErrors) {
 }
 
 TEST(KnownDifferences, MalformedLinesAreNamed) {
-  EXPECT_EQ(Bad("# fine\nbasic 12\n"), "list.txt:2: expected: CAPTURE ORDINAL[-LAST] FIELDS REASON");
+  EXPECT_EQ(Bad("# fine\nbasic 12\n"),
+            "list.txt:2: expected: CAPTURE ORDINAL[-LAST] FIELDS REASON");
   EXPECT_EQ(Bad("basic 12 err\n"), "list.txt:1: a difference without a reason");
   EXPECT_EQ(Bad("basic x err r\n"), "list.txt:1: 'x' is no ordinal and no range of ordinals");
   EXPECT_EQ(Bad("basic 9-3 err r\n"), "list.txt:1: '9-3' is no ordinal and no range of ordinals");

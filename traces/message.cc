@@ -7,18 +7,6 @@ capnp::Data::Reader AsData(const std::string& bytes) {
   return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
 }
 
-// Preset with the fewest exceptions.
-Preset NearestPreset(const Rules& rules) {
-  const auto exceptions = [&](Preset preset) {
-    int count = 0;
-    const Rules of_preset = PresetRules(preset);
-    for (const RuleInfo& rule : AllRules()) count += rules.*rule.value != of_preset.*rule.value;
-    return count;
-  };
-  return exceptions(Preset::kRepaired) < exceptions(Preset::kLinux72) ? Preset::kRepaired
-                                                                      : Preset::kLinux72;
-}
-
 void BuildRules(const Rules& rules, schema::World::Builder to) {
   const Preset preset = NearestPreset(rules);
   const Rules of_preset = PresetRules(preset);

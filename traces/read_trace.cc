@@ -11,15 +11,6 @@ bool IsText(Source& source) {
   return source.Read(0, start, sizeof start) && std::string_view(start, sizeof start) == kTextMagic;
 }
 
-uint64_t PayloadBytes(const Op& op) {
-  uint64_t bytes = op.blob.size();
-  if (op.recorded.has_value())
-    bytes += op.recorded->out.size() + op.recorded->data.size() +
-             op.recorded->pieces.size() * sizeof(Piece) +
-             op.recorded->events.size() * sizeof(FaultRecord);
-  return bytes;
-}
-
 Result<Trace> Collect(TraceReader& reader, const std::string& name, const ReadLimits& limits) {
   Trace trace;
   trace.world = reader.world();

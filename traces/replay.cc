@@ -94,7 +94,8 @@ ReplayResult Replay(const Trace& trace, CheckLevel level, const MachineFactory& 
   Lockstep lockstep(pair.model.get(), pair.reference.get(), level);
   lockstep.Reset(trace.world);
   for (const Op& op : trace.ops) {
-    if (IsIoctl(op.kind)) ++(op.kind == OpKind::kRaw ? result.raw_ioctls : result.ioctls);
+    if (op.kind == OpKind::kRaw) result.raw_ioctls += op.raw.command != 0;  // 0: another call
+    else if (IsIoctl(op.kind)) ++result.ioctls;
     if (!lockstep.Step(op)) break;
   }
   result.counts = lockstep.counts();

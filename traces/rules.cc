@@ -50,4 +50,15 @@ std::optional<Preset> PresetOf(const std::string& name) {
   return std::nullopt;
 }
 
+Preset NearestPreset(const Rules& rules) {
+  const auto exceptions = [&rules](Preset preset) {
+    int count = 0;
+    const Rules of_preset = PresetRules(preset);
+    for (const RuleInfo& rule : AllRules()) count += rules.*rule.value != of_preset.*rule.value;
+    return count;
+  };
+  return exceptions(Preset::kRepaired) < exceptions(Preset::kLinux72) ? Preset::kRepaired
+                                                                      : Preset::kLinux72;
+}
+
 }  // namespace twinwalk

@@ -39,6 +39,8 @@ enum class Preset { kLinux72, kRepaired };
 Rules PresetRules(Preset preset);
 const char* PresetName(Preset preset);  // "linux-7.2", "repaired"
 std::optional<Preset> PresetOf(const std::string& name);
+// The preset with the fewest exceptions, the first of equals: how Worlds are written down.
+Preset NearestPreset(const Rules& rules);
 
 }  // namespace twinwalk
 

@@ -92,8 +92,12 @@ inline World RandomWorld(std::mt19937_64& random) {
   for (SmmuConfig& smmu : world.smmus) {
     if (random() % 2 == 0) continue;
     for (uint32_t& word : smmu.idr) word = static_cast<uint32_t>(RandomWord(random));
-    smmu.vmidLimit = 1 + random() % 65536;
-    smmu.tlbEntries = 1 + random() % kMaxCacheEntries;
+    smmu.iidr = static_cast<uint32_t>(random());
+    smmu.aidr = static_cast<uint32_t>(random());
+    for (uint32_t* limit :
+         {&smmu.vmidLimit, &smmu.asidLimit, &smmu.tlbEntries, &smmu.walkCacheEntries,
+          &smmu.configCacheEntries, &smmu.eventQueueEntries})
+      *limit = 1 + random() % 65536;
     smmu.canNest = random() % 2 == 0;
   }
   world.devices.resize(random() % 5);

@@ -169,7 +169,8 @@ std::string OutcomeText(const Outcome& o) {
     if (!out.empty()) out += ' ';
     out += (known ? "" : "?") + word;
   };
-  add(Outcome::kErr, o.err == 0, ErrText(o.err));
+  // How it ended is always said when it is known.
+  add(Outcome::kErr, o.err == 0 && !all, ErrText(o.err));
   add(Outcome::kRet, o.ret == 0, "ret=" + SignedText(o.ret));
   add(Outcome::kId, o.id == 0, "id=" + std::to_string(o.id));
   add(Outcome::kFd, o.fd == 0, "fd=" + std::to_string(o.fd));

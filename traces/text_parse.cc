@@ -162,16 +162,6 @@ std::string ParseOpWords(Words words, uint64_t ordinal, const Labels& labels, Op
   return "";
 }
 
-// Memory that the parsed Op keeps, without the Op itself.
-uint64_t PayloadBytes(const Op& op) {
-  uint64_t bytes = op.blob.size();
-  if (op.recorded.has_value())
-    bytes += op.recorded->out.size() + op.recorded->data.size() +
-             op.recorded->pieces.size() * sizeof(Piece) +
-             op.recorded->events.size() * sizeof(FaultRecord);
-  return bytes;
-}
-
 // State of one reading of a whole text.
 struct TraceParser {
   const ReadLimits& limits;

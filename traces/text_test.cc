@@ -63,9 +63,10 @@ TEST(Text, Outcomes) {
     return OutcomeText(*Parsed("7 p0 close => " + words).recorded);
   };
   for (const char* words :
-       {"ok", "EINVAL", "err=999", "nothing", "all", "all EIO values=2", "ok id=0", "ret=-5",
-        "ok ?id=3", "known=0x201 ok", "all pieces=0x1000+16@2:0x30/rw,0x2000+4!0x10,0x3000+1!abort",
-        "pieces=-", "pieces=0x0+1!0x13@7:0x0/0xf5", "ret=-9223372036854775808",
+       {"ok", "EINVAL", "err=999", "nothing", "all ok", "all EIO values=2", "ok id=0", "ret=-5",
+        "ok ?id=3", "known=0x201 ok",
+        "all ok pieces=0x1000+16@2:0x30/rw,0x2000+4!0x10,0x3000+1!abort", "pieces=-",
+        "pieces=0x0+1!0x13@7:0x0/0xf5", "ret=-9223372036854775808",
         "events=log#0:0x1:0x2:0x3:0x4,1.7#5:0x0:0x0:0x0:0x0,dropped#0:0x0:0x0:0x0:"
         "0xffffffffffffffff",
         "data=0xe5*64", "out=-", "values=0,0,7"})

@@ -131,16 +131,8 @@ std::string AddRow(const std::vector<std::string_view>& words, std::vector<Confi
   return "";
 }
 
-int Exceptions(const Rules& rules, Preset preset) {
-  int count = 0;
-  const Rules of_preset = PresetRules(preset);
-  for (const RuleInfo& rule : AllRules()) count += rules.*rule.value != of_preset.*rule.value;
-  return count;
-}
-
 std::string RulesText(const Rules& rules) {
-  Preset best = Preset::kLinux72;
-  if (Exceptions(rules, Preset::kRepaired) < Exceptions(rules, best)) best = Preset::kRepaired;
+  const Preset best = NearestPreset(rules);
   std::string out = " preset=" + std::string(PresetName(best));
   const Rules of_preset = PresetRules(best);
   for (const RuleInfo& rule : AllRules())

@@ -49,6 +49,16 @@ inline bool SameOp(const Op& a, const Op& b) {
          a.blob == b.blob && a.recorded == b.recorded;
 }
 
+// Memory that the Op keeps besides itself.
+inline uint64_t PayloadBytes(const Op& op) {
+  uint64_t bytes = op.blob.size();
+  if (op.recorded.has_value())
+    bytes += op.recorded->out.size() + op.recorded->data.size() +
+             op.recorded->pieces.size() * sizeof(Piece) +
+             op.recorded->events.size() * sizeof(FaultRecord);
+  return bytes;
+}
+
 // All but `damages`, which tells about a file and not about the trace.
 inline bool SameTrace(const Trace& a, const Trace& b) {
   if (a.world != b.world || a.expect != b.expect || a.ops.size() != b.ops.size()) return false;

@@ -275,6 +275,13 @@ class Concrete {
     bag.EachIndex([&](bool, const Row& row) { if (p(row)) candidates.push_back(&row); });
     return candidates[choices_.Pick(static_cast<int>(candidates.size()))];
   }
+  // The same as a value: `otherwise`, or f(row) of one of the rows for which p holds. In a proof no
+  // case split: a fresh word says which place it is, and the structs are joined field by field.
+  template <class Row, class P, class T, class F>
+  T ChooseValue(const ConcreteBag<Row>& bag, P&& p, const T& otherwise, F&& f) {
+    const Row* row = Choose(bag, p);
+    return row == nullptr ? otherwise : f(*row);
+  }
   // The lowest word w in first..last for which used(w) is false (in a proof: any such word; its
   // being the lowest matters to no invariant); 0 when there is none. REQUIRES: first >= 1.
   template <class P>
