@@ -58,8 +58,13 @@ def run(program, tally):
     else:
         command = [os.path.join('.', program)]
     print(f'== {program}', flush=True)
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               text=True, errors='replace')
+    try:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                   text=True, errors='replace')
+    except OSError as error:
+        print(f'{program}: {error.strerror}')
+        tally.failed += 1
+        return
     for text in process.stdout:
         print(text, end='', flush=True)
         tally.line(text)

@@ -137,6 +137,13 @@ int Grower::CdevOf(uint32_t device) {
   return kNone;
 }
 
+uint8_t Grower::AnyProcess() {
+  const int file = Choose(Role::kIommuFd);
+  if (file != kNone && !random_->OneIn(8)) return scene_->things()[file].process;
+  return static_cast<uint8_t>(random_->OneIn(4) ? random_->Below(scene_->world().processes.size())
+                                                : 0);
+}
+
 void Grower::Link(Op* op, int index, Handle* field, int thing) {
   const auto& things = scene_->things();
   const bool broken = options_.broken_one_in != 0 && random_->OneIn(options_.broken_one_in);

@@ -54,10 +54,19 @@ OpKind KindOf(Step step);
 // The Steps that make Ops of this kind; at least one for each kind.
 std::vector<Step> StepsOf(OpKind kind);
 
+// Carries Ops out on some Machine, so that growth builds on what really exists.
+class Oracle {
+ public:
+  virtual ~Oracle() = default;
+  virtual void Reset(const World& world) = 0;
+  virtual bool Succeeds(const Op& op) = 0;  // the next Op, handles unresolved
+};
+
 struct GrowOptions {
   uint64_t broken_one_in = 48;  // handles that are wrong on purpose; 0: never
   uint64_t odd_one_in = 24;     // fields that are; 0: never
   size_t max_blob = 4096;       // bytes
+  Oracle* oracle = nullptr;     // null: every Op is taken to succeed
 };
 
 class Grower {
@@ -74,6 +83,8 @@ class Grower {
   int ChooseParent(bool parent);
   int FileOf(int context);
   int CdevOf(uint32_t device);
+  // Mostly one that has an iommufd already; the others' files and memory are out of its reach.
+  uint8_t AnyProcess();
   static bool Need(Step step, Step* missing) {
     *missing = step;
     return false;
@@ -122,9 +133,11 @@ class Grower {
 class Builder {
  public:
   Builder(const World& world, Random* random, const GrowOptions& options = {})
-      : scene_(world), grower_(&scene_, random, options) {}
+      : scene_(world), grower_(&scene_, random, options), oracle_(options.oracle) {
+    if (oracle_ != nullptr) oracle_->Reset(world);
+  }
   void Add(Op op) {
-    scene_.Note(op);
+    scene_.Note(op, oracle_ == nullptr || oracle_->Succeeds(op));
     ops_.push_back(std::move(op));
   }
   // Appends an Op of this Step, and before it whatever it needs. At most `limit` Ops in all.
@@ -135,6 +148,7 @@ class Builder {
  private:
   Scene scene_;
   Grower grower_;
+  Oracle* oracle_;
   std::vector<Op> ops_;
 };
 

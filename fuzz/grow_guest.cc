@@ -29,8 +29,7 @@ bool Grower::Mmap(Op* op) {
     op->mmap.length = kPageBytes << random_->Below(3);
     op->mmap.offset = kPageBytes * random_->Below(2);
   } else {
-    op->process = static_cast<uint8_t>(
-        random_->OneIn(6) ? random_->Below(scene_->world().processes.size()) : 0);
+    op->process = AnyProcess();
   }
   if (Odd()) op->mmap.base = EdgeNumber(*random_);
   if (Odd()) op->mmap.length = EdgeNumber(*random_);

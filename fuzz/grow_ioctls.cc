@@ -25,8 +25,7 @@ bool Grower::Open(Op* op, Node node) {
     }
     if (Odd()) op->open.device = static_cast<uint32_t>(random_->Below(devices + 2));
   }
-  op->process = static_cast<uint8_t>(
-      random_->OneIn(6) ? random_->Below(scene_->world().processes.size()) : 0);
+  op->process = AnyProcess();
   return true;
 }
 
@@ -45,13 +44,13 @@ bool Grower::Bind(Op* op, Step* missing) {
   const int iommufd = Choose(Role::kIommuFd);
   if (iommufd == kNone) return Need(Step::kOpenIommu, missing);
   const auto& things = scene_->things();
-  int cdev = kNone;
+  int cdev = kNone;  // a fresh one of the same process
   for (size_t i = 0; i < things.size(); ++i)
-    if (things[i].role == Role::kCdevFd && things[i].alive && things[i].context == kNone)
+    if (things[i].role == Role::kCdevFd && things[i].alive && things[i].context == kNone &&
+        things[i].process == things[iommufd].process)
       cdev = static_cast<int>(i);
-  if (cdev == kNone && (Choose(Role::kCdevFd) == kNone || !Odd()))
-    return Need(Step::kOpenCdev, missing);
-  if (cdev == kNone) cdev = Choose(Role::kCdevFd);
+  if (cdev == kNone && Odd()) cdev = Choose(Role::kCdevFd);
+  if (cdev == kNone) return Need(Step::kOpenCdev, missing);
   Ioctl(op, OpKind::kBindIommufd, cdev);
   Link(op, 1, &op->bind.iommufd, iommufd);
   if (Odd()) op->bind.flags = static_cast<uint32_t>(random_->Below(4));

@@ -74,6 +74,17 @@ void Harness::Note(const Op& op, const Outcome& outcome) {
   last_ = behaviour;
 }
 
+void MachineOracle::Reset(const World& world) {
+  machine_->Reset(world);
+  resolver_.Clear();
+}
+
+bool MachineOracle::Succeeds(const Op& op) {
+  const Outcome outcome = machine_->Step(resolver_.Resolve(op));
+  resolver_.Record(op, outcome);
+  return outcome.err == 0;
+}
+
 std::string FindingText(const Trace& trace, const Finding& finding) {
   std::string text =
       std::string(FindingKindName(finding.kind)) + " at Op " + std::to_string(finding.ordinal);

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "fuzz/grow.h"
 #include "fuzz/shrink.h"
 #include "traces/lockstep.h"
+#include "traces/resolve.h"
 #include "traces/trace.h"
 
 namespace twinwalk::fuzz {
@@ -44,6 +46,18 @@ class Harness {
   std::map<uint64_t, uint64_t> seen_;  // (behaviour before, behaviour) -> times
   uint64_t last_ = 0;                  // behaviour of the Op before
   bool novel_ = false;
+};
+
+// Growth's view of a Machine.
+class MachineOracle : public Oracle {
+ public:
+  explicit MachineOracle(Machine* machine) : machine_(machine) {}
+  void Reset(const World& world) override;
+  bool Succeeds(const Op& op) override;
+
+ private:
+  Machine* machine_;
+  Resolver resolver_;
 };
 
 // The finding, then the trace as text: what a person reads first.

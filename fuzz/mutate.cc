@@ -61,6 +61,7 @@ class Mutator {
     if (random_.OneIn(2)) at = std::max<size_t>(at, random_.Below(ops_.size() + 1));
     GrowOptions grow;
     grow.max_blob = options_.max_blob;
+    grow.oracle = options_.oracle;
     Builder builder(trace_->world, &random_, grow);
     for (size_t i = 0; i < at; ++i) builder.Add(ops_[i]);
     const uint64_t steps = 1 + random_.Below(3);

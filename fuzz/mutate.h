@@ -16,6 +16,7 @@ struct MutateOptions {
   size_t max_blob = 4096;  // bytes, of one Op
   bool world = true;       // also change the machine: cache sizes, numbers of tags, groups, limits
   bool rules = false;      // also flip single rules
+  Oracle* oracle = nullptr;  // for what gets inserted
 };
 
 // One to a few changes.

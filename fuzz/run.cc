@@ -48,7 +48,9 @@ class Run {
         model_(MakeModel(faults)),
         reference_(MakeReference(ReferenceFaults{})),
         harness_(model_.get(), reference_.get(), level),
-        judge_(model_.get(), reference_.get(), level) {}
+        judge_(model_.get(), reference_.get(), level),
+        tasted_(MakeModel(ModelFaults{})),
+        oracle_(tasted_.get()) {}
 
   void AddSeed(Trace trace) { corpus_.push_back(std::move(trace)); }
   // Whether nothing was found.
@@ -72,6 +74,8 @@ class Run {
   std::unique_ptr<Machine> model_;
   std::unique_ptr<PermittingMachine> reference_;
   Harness harness_, judge_;  // the second one for shrinking, so that totals stay those of the run
+  std::unique_ptr<Machine> tasted_;  // without faults: what growth builds on
+  MachineOracle oracle_;
   std::vector<Trace> corpus_;
   std::set<std::string> told_;
   bool found_ = false;
@@ -80,9 +84,11 @@ class Run {
 Trace Run::Next() {
   MutateOptions mutate;
   mutate.max_ops = options_.max_ops, mutate.rules = options_.rules;
+  mutate.oracle = random_.OneIn(4) ? nullptr : &oracle_;
   if (corpus_.empty() || (!options_.no_generate && random_.OneIn(3))) {
     GenerateOptions generate;
     generate.max_ops = options_.max_ops, generate.flip_rules = options_.rules;
+    generate.grow.oracle = mutate.oracle;
     return RandomTrace(random_.Next(), generate);
   }
   // Rather a recent one: it is news that nothing has built on yet.

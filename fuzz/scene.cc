@@ -220,7 +220,11 @@ void Scene::Remember(uint64_t iova) {
   iovas_.push_back(iova);
 }
 
-void Scene::Note(const Op& op) {
+void Scene::Note(const Op& op, bool succeeded) {
+  if (!succeeded) {
+    ++ops_;
+    return;
+  }
   const int fd = UsesFd(op.kind) ? HandleThing(op, 0, op.fd, HandleRole::kFd) : kNone;
   switch (op.kind) {
     case OpKind::kOpen:

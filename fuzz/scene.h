@@ -1,5 +1,5 @@
-// What the Ops of a trace have made so far, as far as it can be told without a Machine: every Op is
-// taken to succeed. Growth rules and mutation pick handles, ranges and addresses from it.
+// What the Ops of a trace have made so far. Without a Machine's word every Op is taken to succeed.
+// Growth rules and mutation pick handles, ranges and addresses from it.
 #ifndef TWINWALK_FUZZ_SCENE_H_
 #define TWINWALK_FUZZ_SCENE_H_
 
@@ -70,8 +70,8 @@ struct SampledWalk {
 class Scene {
  public:
   explicit Scene(const World& world) : world_(&world) {}
-  // The next Op of the trace.
-  void Note(const Op& op);
+  // The next Op of the trace; one that failed made nothing.
+  void Note(const Op& op, bool succeeded = true);
 
   const World& world() const { return *world_; }
   uint32_t ops() const { return ops_; }

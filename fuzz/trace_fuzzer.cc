@@ -23,9 +23,10 @@ namespace twinwalk::fuzz {
 namespace {
 
 struct Target {
-  std::unique_ptr<Machine> model;
+  std::unique_ptr<Machine> model, tasted;
   std::unique_ptr<PermittingMachine> reference;
   std::unique_ptr<Harness> harness;
+  std::unique_ptr<MachineOracle> oracle;  // for the mutator
 
   Target() {
     ModelFaults faults;
@@ -36,6 +37,8 @@ struct Target {
     CHECK(wanted.has_value(), "TWINWALK_LEVEL=%s: outcome, touched or full", level);
     model = MakeModel(faults);
     reference = MakeReference(ReferenceFaults{});
+    tasted = MakeModel(ModelFaults{});
+    oracle = std::make_unique<MachineOracle>(tasted.get());
     harness = std::make_unique<Harness>(model.get(), reference.get(), *wanted);
   }
 };
@@ -78,7 +81,8 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max
                                           unsigned int seed) {
   Random random(seed);
   Trace trace;
-  const MutateOptions options;
+  MutateOptions options;
+  if (!random.OneIn(4)) options.oracle = TheTarget().oracle.get();
   if (!TraceFromInput(data, size, &trace))
     trace = RandomTrace(random.Next());
   else if (random.OneIn(24))

@@ -13,7 +13,9 @@ constexpr uint64_t kGuestSte0 = 0xf80fffffffffffff;
 constexpr uint64_t kGuestSte1 = 0x380000ff;  // S1DSS, S1CIR, S1COR, S1CSH, S1STALLD, EATS
 
 constexpr uint64_t kSteAbort = 1;
-constexpr uint64_t SteConfig(uint64_t config) { return 1 | config << 1; }
+constexpr uint64_t SteConfig(uint64_t config) {
+  return 1 | config << 1;
+}
 constexpr uint64_t kIncomingShare = uint64_t{1} << 44;  // SHCFG
 constexpr uint64_t kMergeEvents = uint64_t{1} << 19;    // MEV
 
@@ -23,7 +25,7 @@ void PutStage2(const Hwpt& hwpt, uint64_t oas, std::array<uint64_t, 4>* ste) {
   (*ste)[2] = hwpt.vmid | (64 - uint64_t{static_cast<uint64_t>(hwpt.table->input_bits())}) << 32 |
               sl0 << 38 | uint64_t{1} << 40 | uint64_t{1} << 42 | uint64_t{3} << 44 |  // WB, shared
               oas << 48 | uint64_t{1} << 51 | uint64_t{1} << 54 |  // S2PS, S2AA64, S2PTW
-              uint64_t{1} << 58;                                    // S2R
+              uint64_t{1} << 58;                                   // S2R
   (*ste)[3] = hwpt.table->root();
 }
 
@@ -76,7 +78,8 @@ void Stack::SetAttached(uint32_t index, Object* target) {
   };
   if (target != nullptr) {
     ++count(target);
-    if (world_.swMsiFirst <= world_.swMsiLast && (old == nullptr || PagingOf(old)->ioas != PagingOf(target)->ioas))
+    if (world_.swMsiFirst <= world_.swMsiLast &&
+        (old == nullptr || PagingOf(old)->ioas != PagingOf(target)->ioas))
       PagingOf(target)->ioas->space.Reserve(world_.swMsiFirst, world_.swMsiLast, &device);
   }
   device.attached = target;
@@ -101,7 +104,9 @@ void Stack::SetAttached(uint32_t index, Object* target) {
   if (hwpt->automatic && hwpt->users() == 0) DestroyHwpt(hwpt);
 }
 
-void Stack::Detach(uint32_t index) { SetAttached(index, nullptr); }
+void Stack::Detach(uint32_t index) {
+  SetAttached(index, nullptr);
+}
 
 void Stack::DestroyVdevice(Vdevice* vdevice, bool tombstone) {
   std::erase(vdevice->viommu->vdevices, vdevice);

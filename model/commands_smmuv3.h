@@ -41,7 +41,9 @@ inline Command TlbiRange(Opcode opcode, uint64_t vmid, uint64_t asid, uint64_t a
   }
   return command;
 }
-inline Command CfgiSte(uint64_t sid) { return {kCfgiSte | sid << 32, 1}; }
+inline Command CfgiSte(uint64_t sid) {
+  return {kCfgiSte | sid << 32, 1};
+}
 
 // Whether `opcode` is one that a vIOMMU accepts (iommufd sheet, Observed 3).
 template <class D>
@@ -64,16 +66,19 @@ typename D::B WellFormed(typename D::W w0, typename D::W w1) {
   const W ssid = W(0xfffff) << W(12);
   const B va = is(kTlbiNhVa) || is(kTlbiNhVaa);
   const W known0 =
-      D::Sel(is(kTlbiNhVa), vmid | asid | range,
-      D::Sel(is(kTlbiNhVaa), vmid | range,
-      D::Sel(is(kTlbiNhAll), vmid,
-      D::Sel(is(kTlbiNhAsid), vmid | asid,
-      D::Sel(is(kCfgiCd), sid | ssid,
-      D::Sel(is(kCfgiCdAll), sid,
-      D::Sel(is(kAtcInv), sid | ssid | W(0xa00), W(0)))))))) | W(0xff);
+      D::Sel(
+          is(kTlbiNhVa), vmid | asid | range,
+          D::Sel(
+              is(kTlbiNhVaa), vmid | range,
+              D::Sel(is(kTlbiNhAll), vmid,
+                     D::Sel(is(kTlbiNhAsid), vmid | asid,
+                            D::Sel(is(kCfgiCd), sid | ssid,
+                                   D::Sel(is(kCfgiCdAll), sid,
+                                          D::Sel(is(kAtcInv), sid | ssid | W(0xa00), W(0)))))))) |
+      W(0xff);
   const W known1 =
       D::Sel(va, W(~uint64_t{0xfff}) | W(0xf01),
-      D::Sel(is(kCfgiCd), W(1), D::Sel(is(kAtcInv), W(~uint64_t{0xfff}) | W(0x3f), W(0))));
+             D::Sel(is(kCfgiCd), W(1), D::Sel(is(kAtcInv), W(~uint64_t{0xfff}) | W(0x3f), W(0))));
   const W granule = Bits<W>(w1, 11, 10), level = Bits<W>(w1, 9, 8);
   const B ranged = (w0 & range) != W(0) || level != W(0);
   return (w0 & ~known0) == W(0) && (w1 & ~known1) == W(0) && !(va && granule == W(0) && ranged);
@@ -89,14 +94,13 @@ HostCommand<D> TranslateCommand(typename D::W w0, typename D::W w1, typename D::
   B allowed = GuestOpcode<D>(opcode);
   if (strict) allowed = allowed && WellFormed<D>(w0, w1);
   const B everything = opcode == W(kTlbiNsnhAll);
-  const B stream =
-      opcode == W(kCfgiCd) || opcode == W(kCfgiCdAll) || opcode == W(kAtcInv);
+  const B stream = opcode == W(kCfgiCd) || opcode == W(kCfgiCdAll) || opcode == W(kAtcInv);
   const W tagged = (w0 & ~(W(0xffff) << W(32))) | vmid << W(32);
   HostCommand<D> out;
   out.allowed = Flag<D>(allowed);
   out.needsStream = Flag<D>(allowed && stream);
-  out.word0 = D::Sel(!allowed, W(0), D::Sel(everything, W(kTlbiNhAll) | vmid << W(32),
-                                            D::Sel(stream, w0, tagged)));
+  out.word0 = D::Sel(!allowed, W(0),
+                     D::Sel(everything, W(kTlbiNhAll) | vmid << W(32), D::Sel(stream, w0, tagged)));
   out.word1 = D::Sel(!allowed || everything, W(0), w1);
   return out;
 }

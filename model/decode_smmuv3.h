@@ -1,5 +1,5 @@
-// How SMMUv3 structures are read: stream table entries, context descriptors, table descriptors. Pure
-// templates over a domain, compared with the reference for all words (proofs/walks.cc).
+// How SMMUv3 structures are read: stream table entries, context descriptors, table descriptors.
+// Pure templates over a domain, compared with the reference for all words (proofs/walks.cc).
 //
 // "sheet" is the SMMUv3 fact sheet; numbers are its sections.
 #ifndef TWINWALK_MODEL_DECODE_SMMUV3_H_
@@ -32,12 +32,12 @@ typename D::W Flag(typename D::B b) {
 template <class D>
 typename D::W SizeOfCode(typename D::W code) {
   using W = typename D::W;
-  return D::Sel(code == W(0), W(32),
-         D::Sel(code == W(1), W(36),
-         D::Sel(code == W(2), W(40),
-         D::Sel(code == W(3), W(42),
-         D::Sel(code == W(4), W(44),
-         D::Sel(code == W(5), W(48), W(52)))))));
+  return D::Sel(
+      code == W(0), W(32),
+      D::Sel(code == W(1), W(36),
+             D::Sel(code == W(2), W(40),
+                    D::Sel(code == W(3), W(42),
+                           D::Sel(code == W(4), W(44), D::Sel(code == W(5), W(48), W(52)))))));
 }
 template <class D>
 typename D::W Least(typename D::W a, typename D::W b) {
@@ -50,7 +50,8 @@ typename D::W OutputBitsFor(typename D::W bits, typename D::W granule) {
   return D::Sel(granule == W(16), bits, Least<D>(bits, W(48)));
 }
 
-// ---- Table descriptors (sheet 4.1) ---------------------------------------------------------------
+// ---- Table descriptors (sheet 4.1)
+// ---------------------------------------------------------------
 
 inline constexpr int ShiftOf(int level, int granule) {
   return granule + (3 - level) * (granule - 3);
@@ -82,7 +83,8 @@ Descriptor<D> DecodeCommon(typename D::W word, int level, int granule) {
   };
   Descriptor<D> out;
   out.kind = D::Sel(table, W(kTableDescriptor), D::Sel(leaf, W(kLeafDescriptor), W(0)));
-  out.output = D::Sel(table, address(granule), D::Sel(leaf, address(ShiftOf(level, granule)), W(0)));
+  out.output =
+      D::Sel(table, address(granule), D::Sel(leaf, address(ShiftOf(level, granule)), W(0)));
   out.accessFlag = Flag<D>(leaf && Bit<D>(word, 10));
   return out;
 }
@@ -139,7 +141,8 @@ typename D::W EffectivePermissions(typename D::W leaf, typename D::W limits, typ
   return p & off((strict && privWrites) || userWrites, kPrivExec);
 }
 
-// ---- Context descriptor (sheet 3) ----------------------------------------------------------------
+// ---- Context descriptor (sheet 3)
+// ----------------------------------------------------------------
 
 // REQUIRES: idr holds the register words. s1stalld: that bit of the STE.
 template <class D>
@@ -183,7 +186,8 @@ ContextDescriptor<D> DecodeCd(const std::array<typename D::W, 8>& word,
   return cd;
 }
 
-// ---- Stream table entry (sheet 2.1) --------------------------------------------------------------
+// ---- Stream table entry (sheet 2.1)
+// --------------------------------------------------------------
 
 template <class D>
 StreamEntry<D> DecodeSte(const std::array<typename D::W, 4>& word,
@@ -213,8 +217,7 @@ StreamEntry<D> DecodeSte(const std::array<typename D::W, 4>& word,
   const W g = D::Sel(tg == W(1), W(16), D::Sel(tg == W(2), W(14), W(12)));
   ste.s2granule = g;
   const W oas = SizeOfCode<D>(Bits<W>(idr[5], 2, 0));
-  ste.s2outputBits =
-      OutputBitsFor<D>(Least<D>(SizeOfCode<D>(Bits<W>(w2, 50, 48)), oas), g);
+  ste.s2outputBits = OutputBitsFor<D>(Least<D>(SizeOfCode<D>(Bits<W>(w2, 50, 48)), oas), g);
   const W first = D::Sel(g == W(12), W(2), W(3));
   ste.s2level = D::Sel(sl0 <= first, first - sl0, W(0));
   const W stride = g - W(3);

@@ -56,50 +56,50 @@ Outcome EachPiece(const World& world, const std::vector<Device>& devices, const 
 
 Outcome Stack::Dma(const Op& op) {
   onlyAccesses = true;
-  return EachPiece(world_, devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t at,
-                                     Outcome* out) {
-    if (!query.write && out->data.empty()) out->data.resize(op.dma.length);
-    // The hardware is asked also where the driver attached nothing: its abort entry must hold.
-    const Device& device = devices_[op.dma.device];
-    log_.fetches.clear();
-    log_.filled.clear();
-    const Translation t = smmus_[device.config.smmu].Translate(op.dma.device, query, &log_);
-    NoteLog(op.dma.device);
-    piece->fault = t.event;
-    if (t.event != 0) {
-      if (t.event != kAbortedSilently) Report(op.dma.device, t, piece->length, &out->events);
-      return;
-    }
-    Locate(t.pa, &piece->backing, &piece->offset);
-    piece->rights = t.rights;
-    if (query.write) {
-      const uint64_t have = op.blob.size() > at ? op.blob.size() - at : 0;
-      memory_.Write(t.pa, op.blob.data() + at, std::min<uint64_t>(have, piece->length));
-    } else {
-      memory_.Read(t.pa, &out->data[at], piece->length);
-    }
-    AccessRow<Concrete> row;
-    row.device = op.dma.device + 1;
-    row.input = t.input;
-    row.length = piece->length;
-    row.backing = piece->backing;
-    row.offset = piece->offset;
-    row.need = query.write ? kWrite : kRead;
-    row.rights = t.accessRights;
-    accesses.push_back(row);
-  });
+  return EachPiece(
+      world_, devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t at, Outcome* out) {
+        if (!query.write && out->data.empty()) out->data.resize(op.dma.length);
+        // The hardware is asked also where the driver attached nothing: its abort entry must hold.
+        const Device& device = devices_[op.dma.device];
+        log_.fetches.clear();
+        log_.filled.clear();
+        const Translation t = smmus_[device.config.smmu].Translate(op.dma.device, query, &log_);
+        NoteLog(op.dma.device);
+        piece->fault = t.event;
+        if (t.event != 0) {
+          if (t.event != kAbortedSilently) Report(op.dma.device, t, piece->length, &out->events);
+          return;
+        }
+        Locate(t.pa, &piece->backing, &piece->offset);
+        piece->rights = t.rights;
+        if (query.write) {
+          const uint64_t have = op.blob.size() > at ? op.blob.size() - at : 0;
+          memory_.Write(t.pa, op.blob.data() + at, std::min<uint64_t>(have, piece->length));
+        } else {
+          memory_.Read(t.pa, &out->data[at], piece->length);
+        }
+        AccessRow<Concrete> row;
+        row.device = op.dma.device + 1;
+        row.input = t.input;
+        row.length = piece->length;
+        row.backing = piece->backing;
+        row.offset = piece->offset;
+        row.need = query.write ? kWrite : kRead;
+        row.rights = t.accessRights;
+        accesses.push_back(row);
+      });
 }
 
 Outcome Stack::PeekDma(const Op& op) const {
-  Outcome out = EachPiece(world_, devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t,
-                                                    Outcome*) {
-    const Smmu& smmu = smmus_[devices_[op.dma.device].config.smmu];
-    const Translation t = smmu.Peek(op.dma.device, query);
-    piece->fault = t.event;
-    if (t.event != 0) return;
-    Locate(t.pa, &piece->backing, &piece->offset);
-    piece->rights = t.rights;
-  });
+  Outcome out = EachPiece(world_, devices_, op,
+                          [&](const WalkQuery& query, Piece* piece, uint32_t, Outcome*) {
+                            const Smmu& smmu = smmus_[devices_[op.dma.device].config.smmu];
+                            const Translation t = smmu.Peek(op.dma.device, query);
+                            piece->fault = t.event;
+                            if (t.event != 0) return;
+                            Locate(t.pa, &piece->backing, &piece->offset);
+                            piece->rights = t.rights;
+                          });
   return out;
 }
 

@@ -1,6 +1,6 @@
-// Test-only switches for planted faults. All are off in every shipped program; each is one deviating
-// line at the place where real systems once had the fault, and each must be found by the ordinary
-// checks. Names M.. are the numbers of the list of required mutants.
+// Test-only switches for planted faults. All are off in every shipped program; each is one
+// deviating line at the place where real systems once had the fault, and each must be found by the
+// ordinary checks. Names M.. are the numbers of the list of required mutants.
 #ifndef TWINWALK_MODEL_FAULTS_H_
 #define TWINWALK_MODEL_FAULTS_H_
 
@@ -8,27 +8,27 @@ namespace twinwalk {
 
 struct ModelFaults {
   // The four that the fuzzer must find from the seeds.
-  bool invalidateWrongVmid = false;         // host TLBI by another VMID than the one that changed
-  bool unpinBeforeInvDone = false;          // unmap unpins before its invalidation completed
-  bool configCacheSurvivesDetach = false;   // detach writes the STE but issues no CFGI_STE
-  bool vmidReleasedEarly = false;           // a VMID or ASID is freed without being invalidated (M35)
+  bool invalidateWrongVmid = false;        // host TLBI by another VMID than the one that changed
+  bool unpinBeforeInvDone = false;         // unmap unpins before its invalidation completed
+  bool configCacheSurvivesDetach = false;  // detach writes the STE but issues no CFGI_STE
+  bool vmidReleasedEarly = false;  // a VMID or ASID is freed without being invalidated (M35)
 
-  bool m02PinIgnoresWriteProtection = false;   // DMA write through a read-only page
-  bool m03SameVmidTwice = false;               // VMID given though another HWPT has it
-  bool m07UserRangeWraps = false;              // user_va + length may wrap
-  bool m08ReplaceOfUnattached = false;         // a group member joins with another HWPT
-  bool m09AlignUpWraps = false;                // hole start rounded up past 2^64
-  bool m14FrameZeroIsUnmapped = false;         // unmap walk skips physical address 0
-  bool m18UnmapKeepsCombined = false;          // stage-2 unmap issues no TLBI_NH_ALL
-  bool m20BypassDropsStage2 = false;           // vSTE bypass becomes a physical bypass STE
-  bool m21CdFetchedPhysically = false;         // CD address taken as host-physical
-  bool m22GuestVmidForwarded = false;          // VMID field of a guest command not overwritten
-  bool m23ReservedBitsPass = false;            // reserved command bits reach the queue
-  bool m24VdeviceOutlivesDevice = false;       // unbind leaves the virtual stream id registered
-  bool m28LastPageNotFlushed = false;          // range size = end - start
-  bool m31CombinedEntryTooLarge = false;       // combined entry has the size of the stage-1 leaf
-  bool m36PagesFreedBeforeFlush = false;       // unmap never invalidates its range
-  bool m47AttachIgnoresMsiConflict = false;    // an area may lie under a new reserved window
+  bool m02PinIgnoresWriteProtection = false;  // DMA write through a read-only page
+  bool m03SameVmidTwice = false;              // VMID given though another HWPT has it
+  bool m07UserRangeWraps = false;             // user_va + length may wrap
+  bool m08ReplaceOfUnattached = false;        // a group member joins with another HWPT
+  bool m09AlignUpWraps = false;               // hole start rounded up past 2^64
+  bool m14FrameZeroIsUnmapped = false;        // unmap walk skips physical address 0
+  bool m18UnmapKeepsCombined = false;         // stage-2 unmap issues no TLBI_NH_ALL
+  bool m20BypassDropsStage2 = false;          // vSTE bypass becomes a physical bypass STE
+  bool m21CdFetchedPhysically = false;        // CD address taken as host-physical
+  bool m22GuestVmidForwarded = false;         // VMID field of a guest command not overwritten
+  bool m23ReservedBitsPass = false;           // reserved command bits reach the queue
+  bool m24VdeviceOutlivesDevice = false;      // unbind leaves the virtual stream id registered
+  bool m28LastPageNotFlushed = false;         // range size = end - start
+  bool m31CombinedEntryTooLarge = false;      // combined entry has the size of the stage-1 leaf
+  bool m36PagesFreedBeforeFlush = false;      // unmap never invalidates its range
+  bool m47AttachIgnoresMsiConflict = false;   // an area may lie under a new reserved window
 };
 
 struct ModelFaultName {

@@ -26,7 +26,8 @@ class Backing {
   uint64_t ordinal() const { return ordinal_; }
   uint64_t length() const { return length_; }
 
-  // Frame of a page; gives it one if needed. A whole aligned 2 MiB gets frames in a row when `huge`.
+  // Frame of a page; gives it one if needed. A whole aligned 2 MiB gets frames in a row when
+  // `huge`.
   uint64_t Touch(HostMemory* memory, uint64_t page, bool huge);
   void FreeFrames(HostMemory* memory);
 

@@ -1,5 +1,5 @@
-// The front ends: one function per call, which decides the errno in the sheet's order and then has the
-// stack do it. Shared here: how an ioctl's struct is framed (docs/TRACE.md 2).
+// The front ends: one function per call, which decides the errno in the sheet's order and then has
+// the stack do it. Shared here: how an ioctl's struct is framed (docs/TRACE.md 2).
 #ifndef TWINWALK_MODEL_FRONT_H_
 #define TWINWALK_MODEL_FRONT_H_
 
@@ -63,7 +63,7 @@ class Frame {
 Outcome IoasAlloc(Stack* stack, Context* context, const Op& op);
 Outcome IoasMap(Stack* stack, Context* context, const Op& op);
 Outcome IoasUnmap(Stack* stack, Context* context, const Op& op);
-Outcome IoasIovaRanges(Context* context, const Op& op);
+Outcome IoasIovaRanges(Stack* stack, Context* context, const Op& op);
 Outcome GetHwInfo(Stack* stack, Context* context, const Op& op);
 Outcome Destroy(Stack* stack, Context* context, const Op& op);
 Outcome HwptAlloc(Stack* stack, Context* context, const Op& op);

@@ -14,7 +14,9 @@ constexpr uint32_t kPollIn = 0x41;       // IN, RDNORM
 constexpr uint32_t kPollAlways = 0x145;  // and OUT, WRNORM
 constexpr uint32_t kPollNval = 0x20;
 
-uint64_t RoundUp(uint64_t length) { return (length + kPageSize - 1) & ~(kPageSize - 1); }
+uint64_t RoundUp(uint64_t length) {
+  return (length + kPageSize - 1) & ~(kPageSize - 1);
+}
 
 // Appends records as long as they fit into `count` bytes and the buffer takes them (sheet 16).
 Outcome ReadQueue(Veventq* queue, uint64_t count, uint64_t writable) {
@@ -34,8 +36,7 @@ Outcome ReadQueue(Veventq* queue, uint64_t count, uint64_t writable) {
     if (!put(0, record.sequence, record.words.data(), sizeof record.words)) break;
     queue->records.pop_front();
   }
-  if (queue->records.empty() && queue->lost && error == 0 &&
-      put(1, queue->lostSequence, "", 0))
+  if (queue->records.empty() && queue->lost && error == 0 && put(1, queue->lostSequence, "", 0))
     queue->lost = false;
   if (out.out.empty() && error != 0) return Fail(error);
   out.ret = static_cast<int64_t>(out.out.size());

@@ -11,7 +11,9 @@ constexpr uint64_t kTop = ~uint64_t{0};
 enum MapFlags : uint32_t { kFixedIova = 1, kWriteable = 2, kReadable = 4 };
 constexpr uint64_t kMostOut = 1 << 16;  // bytes of a user's buffer that are written at once
 
-void Put32(std::string* bytes, size_t at, uint32_t value) { std::memcpy(&(*bytes)[at], &value, 4); }
+void Put32(std::string* bytes, size_t at, uint32_t value) {
+  std::memcpy(&(*bytes)[at], &value, 4);
+}
 
 }  // namespace
 
@@ -50,7 +52,8 @@ Outcome IoasMap(Stack* stack, Context* context, const Op& op) {
   area.last = iova + (a.length - 1);
   area.process = op.process;
   area.va = a.userVa;
-  area.rights = ((a.flags & kReadable) != 0 ? kRead : 0) | ((a.flags & kWriteable) != 0 ? kWrite : 0);
+  area.rights =
+      ((a.flags & kReadable) != 0 ? kRead : 0) | ((a.flags & kWriteable) != 0 ? kWrite : 0);
   area.account = process.ipcLock ? 0 : uint64_t{process.uid} + 1;
   if (!ioas->hwpts.empty()) {
     const int pin = stack->Pin(&area);
@@ -98,7 +101,7 @@ Outcome IoasUnmap(Stack* stack, Context* context, const Op& op) {
   return out;
 }
 
-Outcome IoasIovaRanges(Context* context, const Op& op) {
+Outcome IoasIovaRanges(Stack*, Context* context, const Op& op) {
   const Frame frame(op, 32);
   if (frame.error() != 0) return Fail(frame.error());
   const IoasIovaRangesArgs& a = op.ioasIovaRanges;

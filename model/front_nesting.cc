@@ -82,7 +82,8 @@ int ReadCommands(std::string_view buffer, uint32_t entry_len, uint32_t entry_num
   commands->reserve(entry_num);
   for (uint64_t i = 0; i < entry_num; ++i) {
     const uint64_t begin = i * entry_len;
-    const uint64_t there = begin < buffer.size() ? std::min<uint64_t>(entry_len, buffer.size() - begin) : 0;
+    const uint64_t there =
+        begin < buffer.size() ? std::min<uint64_t>(entry_len, buffer.size() - begin) : 0;
     const std::string_view entry = there == 0 ? std::string_view() : buffer.substr(begin, there);
     for (size_t tail = 16; tail < entry.size(); ++tail)
       if (entry[tail] != 0) return E2BIG;
@@ -114,7 +115,8 @@ Outcome HwptAlloc(Stack* stack, Context* context, const Op& op) {
     case ObjectType::kHwpt:  // this driver nests through vIOMMUs only
       return Fail(EOPNOTSUPP);
     case ObjectType::kViommu:
-      return AllocNested(stack, context, frame, smmu, static_cast<Viommu*>(target), a.flags, fields);
+      return AllocNested(stack, context, frame, smmu, static_cast<Viommu*>(target), a.flags,
+                         fields);
     case ObjectType::kDevice:
     case ObjectType::kNested:
     case ObjectType::kVdevice:
@@ -202,8 +204,8 @@ Outcome HwptInvalidate(Stack* stack, Context* context, const Op& op) {
   uint32_t handled = 0;
   const auto run = [&]() -> int {
     if (a.reserved != 0) return EOPNOTSUPP;
-    if (a.entryNum != 0 && (a.dataPtr == 0 || a.entryLen == 0 || a.entryLen > kPageSize ||
-                            a.entryNum > kMostEntries))
+    if (a.entryNum != 0 &&
+        (a.dataPtr == 0 || a.entryLen == 0 || a.entryLen > kPageSize || a.entryNum > kMostEntries))
       return EINVAL;
     Object* object = context->Find(a.hwptId);
     if (object == nullptr) return ENOENT;

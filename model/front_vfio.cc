@@ -32,8 +32,10 @@ int CheckAttach(Stack* stack, uint32_t index, Object* target) {
   int error = CheckMember(device, target);
   EachAttachedPeer(stack, index, [&](uint32_t, const Device& peer) {
     if (error != 0) return;
-    if (device.attached != nullptr) error = CheckMember(peer, target);
-    else if (peer.attached != target && !stack->faults().m08ReplaceOfUnattached) error = EINVAL;
+    if (device.attached != nullptr)
+      error = CheckMember(peer, target);
+    else if (peer.attached != target && !stack->faults().m08ReplaceOfUnattached)
+      error = EINVAL;
   });
   if (error != 0) return error;
   const World& world = stack->world();
@@ -115,7 +117,8 @@ Outcome AttachIommufdPt(Stack* stack, OpenFile* file, const Op& op) {
     const bool replace = device.attached != nullptr;
     stack->SetAttached(index, target);
     if (replace)
-      EachAttachedPeer(stack, index, [&](uint32_t i, const Device&) { stack->SetAttached(i, target); });
+      EachAttachedPeer(stack, index,
+                       [&](uint32_t i, const Device&) { stack->SetAttached(i, target); });
   }
   if (!can_respond) {
     stack->Detach(index);

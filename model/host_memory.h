@@ -1,5 +1,5 @@
-// Simulated physical memory: 4 KiB frames, each with an owner, so that a physical address leads back
-// to the memory of a process (backing, offset) and a freed frame can be seen to change hands.
+// Simulated physical memory: 4 KiB frames, each with an owner, so that a physical address leads
+// back to the memory of a process (backing, offset) and a freed frame can be seen to change hands.
 #ifndef TWINWALK_MODEL_HOST_MEMORY_H_
 #define TWINWALK_MODEL_HOST_MEMORY_H_
 
@@ -18,10 +18,10 @@ inline constexpr uint64_t kPageSize = 4096;
 class HostMemory {
  public:
   struct Frame {
-    char* bytes = nullptr;   // null: all zero
-    uint64_t backing = 0;    // owner; 0: a table or queue of ours, or free
-    uint64_t page = 0;       // page of the backing; for tables the number of entries in use
-    uint32_t pins = 0;       // areas that pin it
+    char* bytes = nullptr;  // null: all zero
+    uint64_t backing = 0;   // owner; 0: a table or queue of ours, or free
+    uint64_t page = 0;      // page of the backing; for tables the number of entries in use
+    uint32_t pins = 0;      // areas that pin it
     bool used = false;
   };
 
@@ -66,9 +66,9 @@ class HostMemory {
   void Own(uint64_t frame, uint64_t backing, uint64_t page);
 
   std::vector<Frame> frames_;
-  std::vector<uint64_t> free_;                  // frames, last in first out
-  std::vector<std::unique_ptr<Page>> pages_;    // every page ever made
-  std::vector<char*> spare_;                    // those not in use
+  std::vector<uint64_t> free_;                // frames, last in first out
+  std::vector<std::unique_ptr<Page>> pages_;  // every page ever made
+  std::vector<char*> spare_;                  // those not in use
 };
 
 }  // namespace twinwalk::model

@@ -20,7 +20,8 @@ void SetBit(std::vector<uint64_t>* bits, uint32_t n) {
 
 }  // namespace
 
-// ---- Tags ----------------------------------------------------------------------------------------
+// ---- Tags
+// ----------------------------------------------------------------------------------------
 
 // From 1; 0 when there is none.
 uint16_t Stack::LowestFreeTag(uint32_t smmu, bool vmid) {
@@ -48,7 +49,8 @@ void Stack::ReleaseTag(Hwpt* hwpt) {
   Announce(step);
 }
 
-// ---- Making and destroying -----------------------------------------------------------------------
+// ---- Making and destroying
+// -----------------------------------------------------------------------
 
 int Stack::PinAll(Ioas* ioas) {
   for (auto it = ioas->space.areas().begin(); it != ioas->space.areas().end(); ++it) {
@@ -120,8 +122,7 @@ void Stack::DestroyHwpt(Hwpt* hwpt) {
   Ioas* ioas = hwpt->ioas;
   std::erase(ioas->hwpts, hwpt);
   for (const auto& [first, area] : ioas->space.areas())
-    for (const Run& run : area.runs)
-      AnnounceRun(MicroStepKind::kMapGone, hwpt, run, area.rights);
+    for (const Run& run : area.runs) AnnounceRun(MicroStepKind::kMapGone, hwpt, run, area.rights);
   if (!faults_.vmidReleasedEarly) InvalidateTag(hwpt);
   if (ioas->hwpts.empty()) {
     for (auto& [first, area] : ioas->space.areas()) Unpin(&area);
@@ -139,7 +140,8 @@ void Stack::DestroyHwpt(Hwpt* hwpt) {
   FindContext(hwpt->context)->Remove(hwpt->id, false);
 }
 
-// ---- Areas ---------------------------------------------------------------------------------------
+// ---- Areas
+// ---------------------------------------------------------------------------------------
 
 void Stack::ShowArea(Hwpt* hwpt, const Area& area) {
   const uint8_t rights = area.rights;
@@ -185,7 +187,8 @@ void Stack::RemoveArea(Ioas* ioas, Space::Areas::iterator at) {
   ioas->space.areas().erase(at);
 }
 
-// ---- Invalidations -------------------------------------------------------------------------------
+// ---- Invalidations
+// -------------------------------------------------------------------------------
 
 // For a planted fault: another live VMID, or the next number.
 uint64_t Stack::WrongVmid(const Hwpt* hwpt) const {
@@ -197,7 +200,8 @@ uint64_t Stack::WrongVmid(const Hwpt* hwpt) const {
 
 void Stack::InvalidateRange(Hwpt* hwpt, uint64_t first, uint64_t last) {
   Smmu& smmu = smmus_[hwpt->smmu];
-  const uint64_t vmid = faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
+  const uint64_t vmid =
+      faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
   const uint64_t end = faults_.m28LastPageNotFlushed ? last - (kPageSize - 1) : last + 1;
   uint64_t pages = (end - first) / kPageSize;
   const bool ranged = (smmu.config().idr[3] >> 10 & 1) != 0;  // RIL
@@ -232,7 +236,8 @@ void Stack::InvalidateRange(Hwpt* hwpt, uint64_t first, uint64_t last) {
 
 void Stack::InvalidateTag(Hwpt* hwpt) {
   Smmu& smmu = smmus_[hwpt->smmu];
-  const uint64_t vmid = faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
+  const uint64_t vmid =
+      faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
   MicroStep<uint64_t> step;
   step.scope = hwpt->nestParent ? InvScope::kVmid : InvScope::kAsid;
   step.tag = {hwpt->smmu, vmid, hwpt->asid};

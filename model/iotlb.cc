@@ -7,11 +7,16 @@ namespace {
 
 RetainedKind RetainedKindOf(EntryKind kind) {
   switch (kind) {
-    case EntryKind::kHostStage1: return kLeafStage1;
-    case EntryKind::kStage2: return kLeafStage2;
-    case EntryKind::kCombined: return kLeafCombined;
-    case EntryKind::kWalkStage1: return kWalkStage1;
-    case EntryKind::kWalkStage2: return kWalkStage2;
+    case EntryKind::kHostStage1:
+      return kLeafStage1;
+    case EntryKind::kStage2:
+      return kLeafStage2;
+    case EntryKind::kCombined:
+      return kLeafCombined;
+    case EntryKind::kWalkStage1:
+      return kWalkStage1;
+    case EntryKind::kWalkStage2:
+      return kWalkStage2;
   }
   return kLeafStage2;
 }
@@ -96,11 +101,11 @@ int RangeCache::Insert(const RangeEntry& entry) {
 void RangeCache::Invalidate(const Command& command, uint64_t smmu) {
   if (used_ == 0) return;
   for (RangeEntry& e : entries_)
-    if (e.log2Size != 0 && Covers<Concrete>(command.word0, command.word1, RowOf(e, smmu)))
-      Drop(&e);
+    if (e.log2Size != 0 && Covers<Concrete>(command.word0, command.word1, RowOf(e, smmu))) Drop(&e);
 }
 
-// ---- Configuration -------------------------------------------------------------------------------
+// ---- Configuration
+// -------------------------------------------------------------------------------
 
 RetainedRow<Concrete> ConfigRowOf(const ConfigEntry& entry, uint64_t smmu) {
   RetainedRow<Concrete> row;
@@ -160,7 +165,8 @@ void ConfigCache::Invalidate(const Command& command, uint64_t smmu) {
   for (ConfigEntry& e : entries_) {
     if (!e.valid) continue;
     const bool config = Covers<Concrete>(command.word0, command.word1, ConfigRowOf(e, smmu));
-    const bool cd = e.config.stage1 && Covers<Concrete>(command.word0, command.word1, CdRowOf(e, smmu));
+    const bool cd =
+        e.config.stage1 && Covers<Concrete>(command.word0, command.word1, CdRowOf(e, smmu));
     if (!config && !cd) continue;
     e.valid = false;
     --count_;

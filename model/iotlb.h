@@ -13,21 +13,21 @@
 namespace twinwalk::model {
 
 enum class EntryKind : uint8_t {
-  kHostStage1,   // VA -> PA, host-owned stage 1 (no stage 2 behind)
-  kStage2,       // IPA -> PA
-  kCombined,     // VA -> IPA -> PA
-  kWalkStage1,   // VA prefix -> table (an IPA when nested)
-  kWalkStage2,   // IPA prefix -> table
+  kHostStage1,  // VA -> PA, host-owned stage 1 (no stage 2 behind)
+  kStage2,      // IPA -> PA
+  kCombined,    // VA -> IPA -> PA
+  kWalkStage1,  // VA prefix -> table (an IPA when nested)
+  kWalkStage2,  // IPA prefix -> table
 };
 
 // One remembered range. Tag: kind, vmid, asid (unless global), first >> log2Size.
 struct RangeEntry {
-  uint64_t first = 0;      // of the input range
-  uint64_t output = 0;     // first byte, or the table
-  uint64_t ipa = 0;        // kCombined: between the stages
-  uint64_t owner = 0;      // HWPT that the stream was attached to when it was made
+  uint64_t first = 0;   // of the input range
+  uint64_t output = 0;  // first byte, or the table
+  uint64_t ipa = 0;     // kCombined: between the stages
+  uint64_t owner = 0;   // HWPT that the stream was attached to when it was made
   uint16_t vmid = 0, asid = 0;
-  uint8_t log2Size = 0;    // 0: empty
+  uint8_t log2Size = 0;  // 0: empty
   EntryKind kind = EntryKind::kStage2;
   bool global = false;
   uint8_t level = 0;         // walks: of the table
@@ -67,7 +67,8 @@ class RangeCache {
   template <class F>
   void Each(F&& f) const {
     if (used_ == 0) return;
-    for (const RangeEntry& e : entries_) if (e.log2Size != 0) f(e);
+    for (const RangeEntry& e : entries_)
+      if (e.log2Size != 0) f(e);
   }
   const RangeEntry& At(int place) const { return entries_[place]; }
 
@@ -81,8 +82,8 @@ class RangeCache {
   std::vector<RangeEntry> entries_;  // sets in a row
   std::vector<uint8_t> next_;        // way to replace next, per set
   uint32_t ways_ = 0, setMask_ = 0, used_ = 0;
-  uint64_t sizes_ = 0;               // bit n: some entry has log2Size n
-  uint32_t counts_[64] = {};         // entries per log2Size
+  uint64_t sizes_ = 0;        // bit n: some entry has log2Size n
+  uint32_t counts_[64] = {};  // entries per log2Size
 };
 
 // STE and CD of streams.
@@ -90,8 +91,8 @@ struct ConfigEntry {
   bool valid = false;
   uint32_t device = 0, sid = 0;
   bool hasSsid = false;
-  uint32_t ssid = 0;      // as requested
-  uint64_t owner = 0;     // HWPT that the STE names
+  uint32_t ssid = 0;   // as requested
+  uint64_t owner = 0;  // HWPT that the STE names
   StreamConfig config;
 };
 
@@ -108,7 +109,8 @@ class ConfigCache {
   void Invalidate(const Command& command, uint64_t smmu);
   template <class F>
   void Each(F&& f) const {
-    for (const ConfigEntry& e : entries_) if (e.valid) f(e);
+    for (const ConfigEntry& e : entries_)
+      if (e.valid) f(e);
   }
 
  private:

@@ -33,21 +33,33 @@ class Model final : public Machine {
       case OpKind::kDup:
         return DupFd(&stack_, op);
       case OpKind::kBindIommufd:
+        return OnCdev(op, BindIommufd);
       case OpKind::kAttachIommufdPt:
+        return OnCdev(op, AttachIommufdPt);
       case OpKind::kDetachIommufdPt:
-        return OnCdev(op);
+        return OnCdev(op, DetachIommufdPt);
       case OpKind::kIoasAlloc:
+        return OnIommufd(op, IoasAlloc);
       case OpKind::kIoasMap:
+        return OnIommufd(op, IoasMap);
       case OpKind::kIoasUnmap:
+        return OnIommufd(op, IoasUnmap);
       case OpKind::kIoasIovaRanges:
+        return OnIommufd(op, IoasIovaRanges);
       case OpKind::kGetHwInfo:
+        return OnIommufd(op, GetHwInfo);
       case OpKind::kHwptAlloc:
+        return OnIommufd(op, HwptAlloc);
       case OpKind::kViommuAlloc:
+        return OnIommufd(op, ViommuAlloc);
       case OpKind::kVdeviceAlloc:
+        return OnIommufd(op, VdeviceAlloc);
       case OpKind::kVeventqAlloc:
+        return OnIommufd(op, VeventqAlloc);
       case OpKind::kHwptInvalidate:
+        return OnIommufd(op, HwptInvalidate);
       case OpKind::kDestroy:
-        return OnIommufd(op);
+        return OnIommufd(op, Destroy);
       case OpKind::kRead:
         return ReadFd(&stack_, op);
       case OpKind::kPoll:
@@ -74,35 +86,19 @@ class Model final : public Machine {
   OpenFile* File(const Op& op) { return stack_.process(op.process).File(op.fd); }
 
   // An ioctl of the cdev; on an unbound one only BIND (docs/TRACE.md 1).
-  Outcome OnCdev(const Op& op) {
+  Outcome OnCdev(const Op& op, Outcome (*call)(Stack*, OpenFile*, const Op&)) {
     OpenFile* file = File(op);
     if (file == nullptr) return Fail(EBADF);
     if (file->kind != FileKind::kCdev) return Fail(ENOTTY);
-    if (op.kind == OpKind::kBindIommufd) return BindIommufd(&stack_, file, op);
-    if (file->context == nullptr) return Fail(EINVAL);
-    return op.kind == OpKind::kAttachIommufdPt ? AttachIommufdPt(&stack_, file, op)
-                                               : DetachIommufdPt(&stack_, file, op);
+    if (file->context == nullptr && op.kind != OpKind::kBindIommufd) return Fail(EINVAL);
+    return call(&stack_, file, op);
   }
-
-  Outcome OnIommufd(const Op& op) {
+  Outcome OnIommufd(const Op& op, Outcome (*call)(Stack*, Context*, const Op&)) {
     const OpenFile* file = File(op);
     if (file == nullptr) return Fail(EBADF);
     if (file->kind == FileKind::kCdev && file->context == nullptr) return Fail(EINVAL);
     if (file->kind != FileKind::kIommufd) return Fail(ENOTTY);
-    Context* context = file->context;
-    switch (op.kind) {
-      case OpKind::kIoasAlloc: return IoasAlloc(&stack_, context, op);
-      case OpKind::kIoasMap: return IoasMap(&stack_, context, op);
-      case OpKind::kIoasUnmap: return IoasUnmap(&stack_, context, op);
-      case OpKind::kIoasIovaRanges: return IoasIovaRanges(context, op);
-      case OpKind::kGetHwInfo: return GetHwInfo(&stack_, context, op);
-      case OpKind::kHwptAlloc: return HwptAlloc(&stack_, context, op);
-      case OpKind::kViommuAlloc: return ViommuAlloc(&stack_, context, op);
-      case OpKind::kVdeviceAlloc: return VdeviceAlloc(&stack_, context, op);
-      case OpKind::kVeventqAlloc: return VeventqAlloc(&stack_, context, op);
-      case OpKind::kHwptInvalidate: return HwptInvalidate(&stack_, context, op);
-      default: return Destroy(&stack_, context, op);
-    }
+    return call(&stack_, file->context, op);
   }
 
   Stack stack_;

@@ -1,5 +1,5 @@
-// The optimised Machine: the whole stack as a real system builds it, from errnos down to table bits,
-// caches and queues. It shares nothing with reference/ but traces/.
+// The optimised Machine: the whole stack as a real system builds it, from errnos down to table
+// bits, caches and queues. It shares nothing with reference/ but traces/.
 #ifndef TWINWALK_MODEL_MODEL_H_
 #define TWINWALK_MODEL_MODEL_H_
 

@@ -9,7 +9,8 @@
 namespace twinwalk::model {
 namespace {
 
-// ---- Paging ----------------------------------------------------------------------------------------
+// ---- Paging
+// ----------------------------------------------------------------------------------------
 
 TEST(Model, DmaReachesMappedMemoryAndNothingElse) {
   Plain p;
@@ -125,7 +126,8 @@ TEST(Model, ClosingEverythingReturnsEverything) {
 TEST(Model, FailedAllocationChangesNothing) {
   Plain p;
   p.d.FailAlloc(1);
-  EXPECT_EQ(p.d.Map(p.iommu, p.ioas, Plain::kVa, 4096, Plain::kIova + 1).err, EINVAL);  // not counted
+  EXPECT_EQ(p.d.Map(p.iommu, p.ioas, Plain::kVa, 4096, Plain::kIova + 1).err,
+            EINVAL);  // not counted
   EXPECT_EQ(p.d.Map(p.iommu, p.ioas, Plain::kVa, 4096, Plain::kIova).err, ENOMEM);
   EXPECT_EQ(p.d.GetView().accounts.Find(1)->pinned, 0u);
   EXPECT_EQ(p.d.Map(p.iommu, p.ioas, Plain::kVa, 4096, Plain::kIova).err, 0);
@@ -135,7 +137,8 @@ TEST(Model, FailedAllocationChangesNothing) {
   EXPECT_EQ(p.d.GetView().tags.size(), 1u);
 }
 
-// ---- Nesting ---------------------------------------------------------------------------------------
+// ---- Nesting
+// ---------------------------------------------------------------------------------------
 
 TEST(Model, NestedTranslatesThroughBothStages) {
   Guest g;
@@ -168,7 +171,8 @@ TEST(Model, BadCommandDropsItsBatch) {
     g.d.Attach(g.cdev, g.nested);
     g.d.DmaRead(0, 0x1000, 1);
     g.SetPage(1, 20);
-    const Outcome out = g.d.Invalidate(g.iommu, g.viommu, {{0x10, 0}, {0x03, 0}});  // CFGI_STE: refused
+    const Outcome out =
+        g.d.Invalidate(g.iommu, g.viommu, {{0x10, 0}, {0x03, 0}});  // CFGI_STE: refused
     EXPECT_EQ(out.err, EIO);
     EXPECT_EQ(out.values[0], 1u);
     EXPECT_EQ(g.d.DmaRead(0, 0x1000, 1).pieces[0].offset, drops ? 0x9000u : 20 * 4096u);
@@ -181,7 +185,8 @@ TEST(Model, ConfigurationStaysUntilCfgiCd) {
   EXPECT_EQ(g.d.DmaRead(0, 0, 1).pieces[0].fault, 0);
   g.d.Poke64(Guest::kVa + 0x1000, 0);  // CD.V = 0
   EXPECT_EQ(g.d.DmaRead(0, 0, 1).pieces[0].fault, 0);
-  EXPECT_EQ(g.d.Invalidate(g.iommu, g.viommu, {{uint64_t{0x78} << 32 | 5, 1}}).err, EIO);  // not ours
+  EXPECT_EQ(g.d.Invalidate(g.iommu, g.viommu, {{uint64_t{0x78} << 32 | 5, 1}}).err,
+            EIO);  // not ours
   EXPECT_EQ(g.d.Invalidate(g.iommu, g.viommu, {{uint64_t{Guest::kVsid} << 32 | 5, 1}}).err, 0);
   EXPECT_EQ(g.d.DmaRead(0, 0, 1).pieces[0].fault, 0x0a);
 }
@@ -247,7 +252,8 @@ TEST(Model, ClosedDeviceLeavesATombstone) {
   EXPECT_NE(again.id, g.vdevice);
 }
 
-// ---- Peek, determinism ---------------------------------------------------------------------------
+// ---- Peek, determinism
+// ---------------------------------------------------------------------------
 
 TEST(Model, PeekFillsNothing) {
   Guest g;

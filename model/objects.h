@@ -1,5 +1,5 @@
-// iommufd objects and the table that names them (iommufd sheet 4). One table per context; ids are the
-// lowest free ones; the id of a vDEVICE whose device went away stays a tombstone.
+// iommufd objects and the table that names them (iommufd sheet 4). One table per context; ids are
+// the lowest free ones; the id of a vDEVICE whose device went away stays a tombstone.
 #ifndef TWINWALK_MODEL_OBJECTS_H_
 #define TWINWALK_MODEL_OBJECTS_H_
 
@@ -128,9 +128,7 @@ struct Context {
     slots[out->id].object = std::move(object);
     return out;
   }
-  Object* Find(uint32_t id) const {
-    return id < slots.size() ? slots[id].object.get() : nullptr;
-  }
+  Object* Find(uint32_t id) const { return id < slots.size() ? slots[id].object.get() : nullptr; }
   template <class T>
   T* FindAs(uint32_t id) const {
     Object* object = Find(id);
@@ -144,8 +142,8 @@ struct Context {
     bool tombstone = false;
   };
   uint64_t ordinal;
-  uint32_t holders = 0;      // its open file, bound devices, open vEVENTQ files
-  std::vector<Slot> slots;   // by id; slot 0 is never used
+  uint32_t holders = 0;     // its open file, bound devices, open vEVENTQ files
+  std::vector<Slot> slots;  // by id; slot 0 is never used
 
  private:
   uint32_t Claim();

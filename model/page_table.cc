@@ -100,8 +100,7 @@ void PageTable::FreeBelow(uint64_t table, int level) {
     memory_->Read64(table + i * 8, &word);
     if ((word & 3) == 3) FreeBelow(word & kAddressBits, level + 1);
   }
-  for (uint64_t i = 0; i < uint64_t{1} << Wide(level); ++i)
-    memory_->Free(table / kPageSize + i);
+  for (uint64_t i = 0; i < uint64_t{1} << Wide(level); ++i) memory_->Free(table / kPageSize + i);
 }
 
 void PageTable::FreeAll() {

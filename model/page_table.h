@@ -1,5 +1,5 @@
-// The I/O page table of one HWPT_PAGING: real table bits in simulated host memory, mapped a run at a
-// time with the largest leaves that fit, removed a run at a time. Areas are removed whole, so no
+// The I/O page table of one HWPT_PAGING: real table bits in simulated host memory, mapped a run at
+// a time with the largest leaves that fit, removed a run at a time. Areas are removed whole, so no
 // block is ever split.
 #ifndef TWINWALK_MODEL_PAGE_TABLE_H_
 #define TWINWALK_MODEL_PAGE_TABLE_H_
@@ -75,8 +75,8 @@ class PageTable {
   TableStage stage_;
   int inputBits_;
   int startLevel_ = 0;
-  int wide_ = 0;         // extra index bits of the first lookup: concatenated tables
-  uint64_t root_ = 0;    // address
+  int wide_ = 0;                        // extra index bits of the first lookup: concatenated tables
+  uint64_t root_ = 0;                   // address
   uint64_t runBegin_ = 0, runEnd_ = 0;  // of the Map in progress
   uint64_t lastBase_ = 1, lastTable_ = 0;  // the leaf table used last, for runs of pages
 };

@@ -7,7 +7,8 @@
 
 namespace twinwalk::model {
 
-// ---- Set-up --------------------------------------------------------------------------------------
+// ---- Set-up
+// --------------------------------------------------------------------------------------
 
 void Smmu::Reset(uint32_t index, const SmmuConfig& config, const std::vector<uint64_t>& sids,
                  const ModelFaults* faults, HostMemory* memory) {
@@ -27,7 +28,8 @@ void Smmu::Reset(uint32_t index, const SmmuConfig& config, const std::vector<uin
   // device is.
   constexpr uint32_t kSplit = 8;
   uint64_t most = 0;
-  for (uint64_t sid : sids) if (sid != kNoStream) most = std::max(most, sid);
+  for (uint64_t sid : sids)
+    if (sid != kNoStream) most = std::max(most, sid);
   const uint32_t log2size = std::max<uint32_t>(std::bit_width(most), kSplit);
   regs_ = SmmuRegs{};
   regs_.idr = config.idr;
@@ -60,7 +62,8 @@ int Smmu::OutputBits() const {
   return static_cast<int>(std::min<uint64_t>(48, SizeOfCode<Concrete>(config_.idr[5] & 7)));
 }
 
-// ---- Driver side ---------------------------------------------------------------------------------
+// ---- Driver side
+// ---------------------------------------------------------------------------------
 
 void Smmu::WriteSte(uint32_t device, const std::array<uint64_t, 4>& ste, uint64_t owner,
                     const TagName<uint64_t>& tag, bool invalidate) {
@@ -141,7 +144,8 @@ void Smmu::Execute(const Command& command) {
   }
 }
 
-// ---- Device side ---------------------------------------------------------------------------------
+// ---- Device side
+// ---------------------------------------------------------------------------------
 
 // Walks with the help of the caches; fills them when there is a log.
 struct Smmu::CachedEnv {
@@ -149,7 +153,6 @@ struct Smmu::CachedEnv {
   TranslationLog* log;
   uint16_t vmid, asid;
   uint64_t owner;
-  bool nested;
 
   bool Read(uint64_t pa, uint64_t* value) { return smmu.memory_->Read64(pa, value); }
 
@@ -252,13 +255,13 @@ RangeEntry Smmu::MakeLeaf(const StreamConfig& config, const Translated& walked, 
   if (faults_->m31CombinedEntryTooLarge && config.stage1) leaf.log2Size = walked.first.log2Size;
   const uint64_t mask = (uint64_t{1} << leaf.log2Size) - 1;
   leaf.first = va & ~mask;
-  leaf.output = walked.second.output & ~mask;
-  leaf.ipa = walked.first.output & ~mask;
+  leaf.output = walked.second.output - (va & mask);
+  leaf.ipa = walked.first.output - (va & mask);
   leaf.owner = owner;
   leaf.vmid = static_cast<uint16_t>(config.ste.vmid);
   leaf.global = !config.stage1 || walked.first.global;
   leaf.asid = config.stage1 ? static_cast<uint16_t>(config.cd.asid) : 0;
-  leaf.kind = !config.stage1   ? EntryKind::kStage2
+  leaf.kind = !config.stage1  ? EntryKind::kStage2
               : config.stage2 ? EntryKind::kCombined
                               : EntryKind::kHostStage1;
   leaf.permissions1 = walked.first.permissions;
@@ -266,33 +269,41 @@ RangeEntry Smmu::MakeLeaf(const StreamConfig& config, const Translated& walked, 
   return leaf;
 }
 
+// Reads the configuration of a request from tables into `fresh`; keeps it when there is a log and
+// no event.
+const ConfigEntry* Smmu::LoadEntry(uint32_t device, const WalkQuery& query, TranslationLog* log,
+                                   ConfigEntry* fresh) {
+  fresh->device = device;
+  fresh->sid = query.sid;
+  fresh->hasSsid = query.hasSsid;
+  fresh->ssid = query.ssid;
+  fresh->owner = owners_[device];
+  // The fetch of a context descriptor walks stage 2 under the VMID of the STE.
+  uint64_t vmid = 0;
+  memory_->Read64(SteAddress(query.sid) + 16, &vmid);
+  CachedEnv env{*this, log, static_cast<uint16_t>(vmid), 0, fresh->owner};
+  fresh->config = LoadConfig(env, regs_, query);
+  if (fresh->config.event != 0 || log == nullptr) return fresh;
+  const ConfigEntry* kept = configs_.Insert(*fresh);
+  if (kept == nullptr) return fresh;
+  log->filled.push_back({ConfigRowOf(*kept, index_), 0});
+  if (kept->config.stage1) log->filled.push_back({CdRowOf(*kept, index_), 0});
+  return kept;
+}
+
 Translation Smmu::Translate(uint32_t device, const WalkQuery& query, TranslationLog* log) {
   const ConfigEntry* entry = configs_.Find(device, query.hasSsid, query.ssid);
+  if (entry != nullptr) return TranslateWith(*entry, query, log);
   ConfigEntry fresh;
-  if (entry == nullptr) {
-    fresh.device = device, fresh.sid = query.sid;
-    fresh.hasSsid = query.hasSsid, fresh.ssid = query.ssid;
-    fresh.owner = owners_[device];
-    CachedEnv env{*this, log, 0, 0, fresh.owner, false};
-    uint64_t at = 0;
-    StreamConfig probe;
-    uint64_t word2 = 0;
-    if (FindSte(env, regs_, query.sid, &probe, &at)) env.Read(at + 16, &word2);
-    env.vmid = static_cast<uint16_t>(word2);  // tag of the walk that a CD fetch needs
-    fresh.config = LoadConfig(env, regs_, query);
-    if (fresh.config.event != 0) {
-      const Attributes a = AttributesOf(fresh.config, query);
-      return Finish(fresh.config, query, a, fresh.config.fault);
-    }
-    entry = &fresh;
-    if (log != nullptr) {
-      if (const ConfigEntry* kept = configs_.Insert(fresh)) {
-        log->filled.push_back({ConfigRowOf(*kept, index_), 0});
-        if (kept->config.stage1) log->filled.push_back({CdRowOf(*kept, index_), 0});
-      }
-    }
-  }
-  const StreamConfig& config = entry->config;
+  entry = LoadEntry(device, query, log, &fresh);
+  if (entry->config.event == 0) return TranslateWith(*entry, query, log);
+  const Attributes a = AttributesOf(entry->config, query);
+  return Finish(entry->config, query, a, entry->config.fault);
+}
+
+Translation Smmu::TranslateWith(const ConfigEntry& entry, const WalkQuery& query,
+                                TranslationLog* log) {
+  const StreamConfig& config = entry.config;
   const Attributes a = AttributesOf(config, query);
   if (config.bypass) {
     Translation out;
@@ -301,7 +312,7 @@ Translation Smmu::Translate(uint32_t device, const WalkQuery& query, Translation
     return out;
   }
   const uint64_t va = config.stage1 ? CanonicalVa(config.cd, query.address) : query.address;
-  const EntryKind kind = !config.stage1   ? EntryKind::kStage2
+  const EntryKind kind = !config.stage1  ? EntryKind::kStage2
                          : config.stage2 ? EntryKind::kCombined
                                          : EntryKind::kHostStage1;
   const uint16_t vmid = static_cast<uint16_t>(config.ste.vmid);
@@ -309,11 +320,11 @@ Translation Smmu::Translate(uint32_t device, const WalkQuery& query, Translation
   if (kind != EntryKind::kStage2)
     if (const RangeEntry* leaf = tlb_.Find(kind, vmid, asid, va))
       return FromLeaf(config, query, a, *leaf, va);
-  CachedEnv env{*this, log, vmid, asid, entry->owner, config.stage1 && config.stage2};
+  CachedEnv env{*this, log, vmid, asid, entry.owner};
   Translated walked;
   const Stage fault = WalkStages(env, regs_, config, va, a, &walked);
   if (fault.event != 0) return Finish(config, query, a, fault);
-  const RangeEntry leaf = MakeLeaf(config, walked, va, entry->owner);
+  const RangeEntry leaf = MakeLeaf(config, walked, va, entry.owner);
   if (log != nullptr && kind != EntryKind::kStage2 && tlb_.Insert(leaf) >= 0)
     log->filled.push_back({RowOf(leaf, index_), leaf.output});
   return FromLeaf(config, query, a, leaf, va);

@@ -61,14 +61,14 @@ class Smmu {
   int OutputBits() const;  // OAS, at most 48
 
   // ---- Driver side ----
-  // Puts an STE in force (words 0..3; the rest stay zero) and invalidates the old one. `owner`: HWPT,
-  // 0: abort; `tag`: what its accesses are filed under. invalidate false: a planted fault.
+  // Puts an STE in force (words 0..3; the rest stay zero) and invalidates the old one. `owner`:
+  // HWPT, 0: abort; `tag`: what its accesses are filed under. invalidate false: a planted fault.
   void WriteSte(uint32_t device, const std::array<uint64_t, 4>& ste, uint64_t owner,
                 const TagName<uint64_t>& tag, bool invalidate);
   // Queues a command.
   void Submit(const Command& command);
-  // Announces an invalidation, of which commands follow or went before, as issued; Sync announces it
-  // as done.
+  // Announces an invalidation, of which commands follow or went before, as issued; Sync announces
+  // it as done.
   void Expect(MicroStep<uint64_t> step);
   // Queues a SYNC and waits until all commands before it completed.
   void Sync();
@@ -102,6 +102,9 @@ class Smmu {
   void Announce(const MicroStep<uint64_t>& step) const {
     if (observer_ != nullptr) observer_->OnMicroStep(step);
   }
+  const ConfigEntry* LoadEntry(uint32_t device, const WalkQuery& query, TranslationLog* log,
+                               ConfigEntry* fresh);
+  Translation TranslateWith(const ConfigEntry& entry, const WalkQuery& query, TranslationLog* log);
   Translation Finish(const StreamConfig& config, const WalkQuery& query, const Attributes& a,
                      const Stage& fault) const;
   Translation FromLeaf(const StreamConfig& config, const WalkQuery& query, const Attributes& a,
@@ -115,10 +118,10 @@ class Smmu {
   HostMemory* memory_ = nullptr;
   const ModelFaults* faults_ = nullptr;
   MicroStepObserver* observer_ = nullptr;
-  std::vector<uint64_t> sids_;       // by device
-  std::vector<uint64_t> owners_;     // by device: HWPT named by its STE
-  uint64_t ring_ = 0;                // address of the command queue
-  uint64_t prod_ = 0, cons_ = 0;     // counted without wrap
+  std::vector<uint64_t> sids_;               // by device
+  std::vector<uint64_t> owners_;             // by device: HWPT named by its STE
+  uint64_t ring_ = 0;                        // address of the command queue
+  uint64_t prod_ = 0, cons_ = 0;             // counted without wrap
   std::vector<MicroStep<uint64_t>> issued_;  // expected, not done
   RangeCache tlb_, walks_;
   ConfigCache configs_;

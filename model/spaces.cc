@@ -77,7 +77,8 @@ void Space::Unreserve(const void* owner) {
 }
 
 bool Space::MeetsReserved(uint64_t first, uint64_t last) const {
-  for (const Reserved& r : reserved_) if (r.first <= last && first <= r.last) return true;
+  for (const Reserved& r : reserved_)
+    if (r.first <= last && first <= r.last) return true;
   return false;
 }
 

@@ -18,7 +18,7 @@ struct Run {
   uint64_t first = 0, last = 0;  // IOVA
   uint64_t va = 0;
   Backing* backing = nullptr;
-  uint64_t offset = 0;           // of the first byte
+  uint64_t offset = 0;  // of the first byte
 };
 
 // One IOAS_MAP. Removed only whole.
@@ -26,13 +26,11 @@ struct Area {
   uint64_t first = 0, last = 0;  // IOVA, inclusive
   uint32_t process = 0;
   uint64_t va = 0;
-  uint8_t rights = 0;   // Rights
-  uint64_t account = 0;  // uid + 1; 0: not accounted
+  uint8_t rights = 0;     // Rights
+  uint64_t account = 0;   // uid + 1; 0: not accounted
   std::vector<Run> runs;  // empty: not pinned
 
-  uint64_t pages() const {
-    return (((va & 4095) + (last - first)) >> 12) + 1;
-  }
+  uint64_t pages() const { return (((va & 4095) + (last - first)) >> 12) + 1; }
 };
 
 // A range that no area may touch; `owner` says who reserved it.
@@ -48,7 +46,9 @@ class Space {
   const Areas& areas() const { return areas_; }
 
   Areas::iterator FirstMeeting(uint64_t first, uint64_t last);  // end(): none
-  bool MeetsArea(uint64_t first, uint64_t last) { return FirstMeeting(first, last) != areas_.end(); }
+  bool MeetsArea(uint64_t first, uint64_t last) {
+    return FirstMeeting(first, last) != areas_.end();
+  }
 
   // 1 without a page table, 4096 with one (section 5).
   uint64_t alignment() const { return alignment_; }
@@ -77,8 +77,8 @@ class Space {
   uint64_t alignment_ = 1;
 };
 
-// Which memory `area` would pin, run by run: true, or false when some page is not mapped or not with
-// the needed protection (EFAULT). Changes nothing but *runs.
+// Which memory `area` would pin, run by run: true, or false when some page is not mapped or not
+// with the needed protection (EFAULT). Changes nothing but *runs.
 bool ResolveRuns(const Area& area, const Process& process, const ModelFaults& faults,
                  std::vector<Run>* runs);
 

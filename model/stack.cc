@@ -57,7 +57,8 @@ void Stack::ForgetLast() {
   onlyAccesses = false;
 }
 
-// ---- Files and contexts --------------------------------------------------------------------------
+// ---- Files and contexts
+// --------------------------------------------------------------------------
 
 OpenFile* Stack::NewFile(FileKind kind) {
   files_.push_back(std::make_unique<OpenFile>());
@@ -94,7 +95,8 @@ void Stack::CloseFile(OpenFile* file) {
 }
 
 Context* Stack::FindContext(uint64_t ordinal) {
-  for (const auto& context : contexts_) if (context->ordinal == ordinal) return context.get();
+  for (const auto& context : contexts_)
+    if (context->ordinal == ordinal) return context.get();
   return nullptr;
 }
 

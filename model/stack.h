@@ -1,5 +1,6 @@
 // The whole state of the model's stack, and what its layers do to each other's parts: files above,
-// objects in the middle, drivers and hardware below. Front ends (front.h) decide errnos and call in.
+// objects in the middle, drivers and hardware below. Front ends (front.h) decide errnos and call
+// in.
 #ifndef TWINWALK_MODEL_STACK_H_
 #define TWINWALK_MODEL_STACK_H_
 
@@ -18,12 +19,12 @@ namespace twinwalk::model {
 // A device of the World and who has it.
 struct Device {
   DeviceConfig config;
-  OpenFile* file = nullptr;       // the cdev file that bound it
-  Context* context = nullptr;     // owner; null: not bound
+  OpenFile* file = nullptr;    // the cdev file that bound it
+  Context* context = nullptr;  // owner; null: not bound
   DeviceObject* object = nullptr;
-  Object* attached = nullptr;     // Hwpt or Nested; null: blocked
+  Object* attached = nullptr;  // Hwpt or Nested; null: blocked
   Vdevice* vdevice = nullptr;
-  uint64_t eventViommu = 0;       // key; set at attach
+  uint64_t eventViommu = 0;  // key; set at attach
   uint32_t eventVirtId = 0;
 };
 
@@ -72,16 +73,18 @@ class Stack {
   void Unpin(Area* area);
 
   // ---- Page tables and tags (hwpts.cc) ----
-  // A page table of `ioas` on an SMMU, joined to it. Null: *error says why, nothing changed. Fails with
-  // ENOMEM when `doomed` says so after all checks.
+  // A page table of `ioas` on an SMMU, joined to it. Null: *error says why, nothing changed. Fails
+  // with ENOMEM when `doomed` says so after all checks.
   template <class Doomed>
   Hwpt* MakeHwpt(Context* context, Ioas* ioas, uint32_t smmu, uint32_t flags, bool automatic,
                  int* error, Doomed&& doomed) {
     Hwpt* hwpt = Prepare(context, ioas, smmu, flags, automatic, error);
     if (hwpt == nullptr) return nullptr;
     *error = doomed();
-    if (*error == 0) Show(hwpt);
-    else DestroyHwpt(hwpt);
+    if (*error == 0)
+      Show(hwpt);
+    else
+      DestroyHwpt(hwpt);
     return *error == 0 ? hwpt : nullptr;
   }
   void DestroyHwpt(Hwpt* hwpt);
@@ -115,7 +118,7 @@ class Stack {
   std::vector<EventRow<Concrete>> events;
   std::vector<CommandRow<Concrete>> commands;
   std::vector<Filled> filled;  // retained entries that it added
-  bool onlyAccesses = false;  // it changed no area, configuration or account
+  bool onlyAccesses = false;   // it changed no area, configuration or account
 
   // Owner of a physical address, as backing and offset (0, 0: none).
   void Locate(uint64_t pa, uint64_t* backing, uint64_t* offset) const;

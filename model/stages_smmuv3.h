@@ -1,6 +1,6 @@
 // Stage 1 and stage 2 of the SMMUv3 walk over the bits of physical memory, in the sheet's order of
-// checks, and the event records. There is no cache in here; a stage is a template over an Env, which
-// reads memory and may know where a walk can begin (model/smmu.cc has the one with caches).
+// checks, and the event records. There is no cache in here; a stage is a template over an Env,
+// which reads memory and may know where a walk can begin (model/smmu.cc has the one with caches).
 //
 // Env has:
 //   bool Read(uint64_t pa, uint64_t* value)          one aligned word; false: external abort
@@ -37,9 +37,9 @@ enum RecordClass : uint8_t { kClassCd = 0, kClassTable = 1, kClassInput = 2 };
 struct Stage {
   uint8_t event = 0;
   RecordClass cls = kClassInput;
-  bool stage2 = false;     // the fault is stage 2's
-  uint64_t ipa = 0;        // ... at this IPA
-  uint64_t fetch = 0;      // address of the aborted fetch
+  bool stage2 = false;  // the fault is stage 2's
+  uint64_t ipa = 0;     // ... at this IPA
+  uint64_t fetch = 0;   // address of the aborted fetch
   uint64_t output = 0;
   uint8_t log2Size = 0;
   uint8_t permissions = 0;  // Permission bits
@@ -48,18 +48,20 @@ struct Stage {
 
 // What a stream's tables say about a request (steps 1 to 8).
 struct StreamConfig {
-  uint8_t event = 0;  // 0, kAbortedSilently, or a C_ or fetch event (also stage-2 faults of a CD fetch)
-  Stage fault;        // of that event
-  bool bypass = false;   // no translation at all
+  uint8_t event =
+      0;        // 0, kAbortedSilently, or a C_ or fetch event (also stage-2 faults of a CD fetch)
+  Stage fault;  // of that event
+  bool bypass = false;  // no translation at all
   bool stage1 = false, stage2 = false;
   uint8_t privCfg = 0, instCfg = 0;
-  uint32_t ssid = 0;     // of the CD used
+  uint32_t ssid = 0;  // of the CD used
   StreamEntry<Concrete> ste;
   ContextDescriptor<Concrete> cd;
   std::array<uint64_t, 3> cdWords{};
 };
 
-// ---- Stages --------------------------------------------------------------------------------------
+// ---- Stages
+// --------------------------------------------------------------------------------------
 
 inline Stage Fault(uint8_t event, RecordClass cls, bool stage2, uint64_t ipa, uint64_t fetch = 0) {
   Stage out;
@@ -186,7 +188,8 @@ Stage WalkStage1(Env& env, const StreamConfig& config, uint64_t va) {
   }
 }
 
-// ---- Permissions and records ---------------------------------------------------------------------
+// ---- Permissions and records
+// ---------------------------------------------------------------------
 
 struct Attributes {
   bool write = false, privileged = false, instruction = false;
@@ -236,8 +239,10 @@ inline std::array<uint64_t, 4> MakeRecord(const WalkQuery& query, const Attribut
   r[1] = uint64_t{a.privileged} << 33 | uint64_t{a.instruction} << 34 | uint64_t{!a.write} << 35 |
          uint64_t{fault.stage2} << 39 | uint64_t{fault.cls} << 40;
   r[2] = query.address;
-  if (fault.event == kWalkAbort) r[3] = fault.fetch & ~uint64_t{7};
-  else if (fault.stage2) r[3] = fault.ipa & 0x000ffffffffff000;
+  if (fault.event == kWalkAbort)
+    r[3] = fault.fetch & ~uint64_t{7};
+  else if (fault.stage2)
+    r[3] = fault.ipa & 0x000ffffffffff000;
   return r;
 }
 

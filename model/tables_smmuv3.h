@@ -1,5 +1,5 @@
-// Writes and tears down VMSAv8-64 tables, 4 KiB granule: the bits of leaves and tables, and one step
-// of the writer (one level, one page). No batching in here; model/page_table.cc loops over it.
+// Writes and tears down VMSAv8-64 tables, 4 KiB granule: the bits of leaves and tables, and one
+// step of the writer (one level, one page). No batching in here; model/page_table.cc loops over it.
 //
 // Bits: SMMUv3 sheet 4.1. Stage 1 here is for host-owned spaces: TTB0 of 48 bits, unprivileged,
 // tagged by ASID (nG). Stage 1 cannot say "write only": such a leaf is readable too.
@@ -15,7 +15,9 @@ namespace twinwalk::model {
 enum class TableStage { kStage1, kStage2 };
 
 inline constexpr int kGranule = 12, kStride = 9, kLeafLevel = 3;
-inline constexpr int LevelShift(int level) { return kGranule + (3 - level) * kStride; }
+inline constexpr int LevelShift(int level) {
+  return kGranule + (3 - level) * kStride;
+}
 
 inline constexpr uint64_t kAddressBits = 0x0000fffffffff000;
 

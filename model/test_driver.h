@@ -31,7 +31,7 @@ class Driver : public MicroStepObserver {
   }
   Machine& machine() { return *machine_; }
   const World& world() const { return world_; }
-  uint8_t process = 0;  // who acts
+  uint8_t process = 0;                     // who acts
   std::vector<MicroStep<uint64_t>> steps;  // since the last Op began
   // Peeked at each micro-step when set; answers go to `seen`.
   const Op* probe = nullptr;

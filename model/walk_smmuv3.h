@@ -50,7 +50,10 @@ bool FindSte(Env& env, const SmmuRegs& regs, uint32_t sid, StreamConfig* config,
 // Step 6: which context descriptor, if any. False: an event, or stage 1 is not used (no event).
 inline bool ChooseCd(const WalkQuery& query, StreamConfig* config) {
   const StreamEntry<Concrete>& ste = config->ste;
-  const auto fail = [&](Event e) { Stop(config, Fault(e, kClassInput, false, 0)); return false; };
+  const auto fail = [&](Event e) {
+    Stop(config, Fault(e, kClassInput, false, 0));
+    return false;
+  };
   if (ste.s1cdmax == 0) {
     if (query.hasSsid) return fail(kBadSubstream);
     return true;
@@ -157,7 +160,8 @@ Stage WalkStages(Env& env, const SmmuRegs& regs, const StreamConfig& config, uin
     if (!config.stage1 && ipa >> oas != 0) return Fault(kAddressSize, kClassInput, false, 0);
     out->second = env.Stage2(config.ste, ipa, FetchKind::kData);
     if (out->second.event != 0) return out->second;
-    if (!Stage2Allows(out->second.permissions, a)) return Fault(kPermission, kClassInput, true, ipa);
+    if (!Stage2Allows(out->second.permissions, a))
+      return Fault(kPermission, kClassInput, true, ipa);
   }
   return Stage{};
 }

@@ -35,8 +35,8 @@ class ImageMemory : public WalkMemory {
 SmmuRegs VectorRegs(const Vector& v) {
   SmmuRegs regs;
   regs.idr[0] = 0x3 | 2 << 2 | 1 << 12 | 1 << 18 | 1 << 19;  // S1P, S2P, AArch64, 16-bit tags, CD2L
-  regs.idr[1] = 16 | 20 << 6;                               // SIDSIZE, SSIDSIZE
-  regs.idr[5] = 4 | 7 << 4;                                 // OAS 44 bits
+  regs.idr[1] = 16 | 20 << 6;                                // SIDSIZE, SSIDSIZE
+  regs.idr[5] = 4 | 7 << 4;                                  // OAS 44 bits
   regs.strtabBase = 0x10000;
   regs.strtabBaseCfg = v.image == &kI8 ? 12 | 8 << 6 | 1 << 16 : 4;
   return regs;

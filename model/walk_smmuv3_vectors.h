@@ -1,5 +1,5 @@
-// The test vectors of the SMMUv3 sheet, as data. Computed there from the sheet's text alone; nothing
-// here came from a walker of ours.
+// The test vectors of the SMMUv3 sheet, as data. Computed there from the sheet's text alone;
+// nothing here came from a walker of ours.
 #ifndef TWINWALK_MODEL_WALK_SMMUV3_VECTORS_H_
 #define TWINWALK_MODEL_WALK_SMMUV3_VECTORS_H_
 
@@ -58,19 +58,19 @@ inline const Image kI8 = {
 struct Vector {
   const char* name;
   const Image* image;
-  Image changes;             // on top of the image
-  uint64_t aborts;           // reading this address aborts; 0: none
+  Image changes;    // on top of the image
+  uint64_t aborts;  // reading this address aborts; 0: none
   uint32_t sid;
-  int64_t ssid;              // -1: none
+  int64_t ssid;  // -1: none
   uint64_t address;
-  const char* access;        // "r", "w", "rw": each must give the same
-  uint8_t event;             // 0: translated
+  const char* access;  // "r", "w", "rw": each must give the same
+  uint8_t event;       // 0: translated
   std::array<uint64_t, 4> record;
   uint64_t pa;
-  uint8_t rights;            // 1 read, 2 write
-  uint64_t size;             // 0: bypass
+  uint8_t rights;  // 1 read, 2 write
+  uint64_t size;   // 0: bypass
   uint16_t vmid, asid;
-  bool global;               // stage-1 entry for all ASIDs
+  bool global;  // stage-1 entry for all ASIDs
 };
 
 // clang-format off

@@ -13,7 +13,9 @@ W OpRun::Context() {
 bool OpRun::Either(const char*) { return e->Fork(2) == 0; }
 
 std::vector<OpProof> AllOpProofs() {
-  std::vector<OpProof> all = IoasOpProofs();
+  std::vector<OpProof> all;
+  for (const auto& group : {IoasOpProofs(), ObjectOpProofs(), VfioOpProofs(), DmaOpProofs()})
+    all.insert(all.end(), group.begin(), group.end());
   return all;
 }
 

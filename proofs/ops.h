@@ -53,6 +53,9 @@ struct OpProof {
 // In the order of OpKind.
 std::vector<OpProof> AllOpProofs();
 std::vector<OpProof> IoasOpProofs();
+std::vector<OpProof> ObjectOpProofs();
+std::vector<OpProof> VfioOpProofs();
+std::vector<OpProof> DmaOpProofs();
 
 }  // namespace twinwalk::proofs
 

@@ -55,6 +55,10 @@ void WellFormed(const View<D>& v, Report&& report) {
     const auto stage2 = h.nestParent == W(1) && h.vmid != W(0) && h.asid == W(0);
     const auto stage1 = h.nestParent == W(0) && h.vmid == W(0) && h.asid != W(0);
     report(!present || stage2 || stage1, "a nest parent has a VMID, other HWPTs an ASID");
+    const auto twin = v.hwpts.Any([&](const HwptRow<D>& o) {
+      return o.key != h.key && o.ioas == h.ioas && o.smmu == h.smmu && o.automatic != W(0);
+    });
+    report(!present || h.automatic == W(0) || !twin, "an IOAS has one automatic HWPT an SMMU");
     report(!present || h.nestParent == W(0) || h.automatic == W(0), "a nest parent is made by hand");
   });
   v.nesteds.EachIndex([&](auto present, const NestedRow<D>& n) {
@@ -77,6 +81,7 @@ void WellFormed(const View<D>& v, Report&& report) {
     const auto aligned = (a.first & W(0xfff)) == W(0) && (a.last & W(0xfff)) == W(0xfff) &&
                          (a.va & W(0xfff)) == W(0);
     report(!present || a.pinned == W(0) || aligned, "a pinned area is whole pages");
+    report(!present || a.va <= a.va + (a.last - a.first), "an area's memory does not wrap");
     // A bound: no map spans several mappings of its process.
     report(!present || (a.mapFirst == a.first && a.last == a.mapLast), "a map is one area");
     report(!present || (a.backing == W(0)) == (a.pinned == W(0)), "pinned memory is known");
@@ -97,11 +102,14 @@ void WellFormed(const View<D>& v, Report&& report) {
     report(!present || (r.first <= r.last && (r.first & W(0xfff)) == W(0) &&
                         (r.last & W(0xfff)) == W(0xfff)),
            "a retained entry is whole pages");
-    report(!present || (r.kind >= W(kConfig) && r.kind <= W(kLeafCombined)),
+    // The host's own tables have no bits here, so no pointer into them is retained.
+    report(!present || (r.kind >= W(kConfig) && r.kind <= W(kLeafCombined) &&
+                        r.kind != W(kWalkStage2)),
            "a retained entry has a kind");
     const auto guest = r.kind == W(kLeafCombined) || r.kind == W(kLeafStage2) ||
                        r.kind == W(kWalkStage1);
     report(!present || !guest || r.vmid != W(0), "an entry of a guest has its VMID");
+    report(!present || r.vmid != W(0) || r.global == W(0), "an entry of the host has its ASID");
   });
 }
 

@@ -55,7 +55,7 @@ uint64_t FieldMask(const char* row, const char* field) {
   if (Is(row, "retained") && (Is(field, "first") || Is(field, "last")))
     return ~uint64_t{0xfff};  // whole pages; `last` words have their low bits set besides
   if (Is(field, "backing")) return 0xf;
-  if (Is(row, "area") && Is(field, "pinned")) return 0xffffffff;
+  if (Is(row, "area") && Is(field, "pinned")) return 0xffffff;
   if (Is(field, "level")) return 3;
   if (Is(field, "ssid")) return 0;
   if (Is(field, "type")) return 3;
@@ -102,6 +102,22 @@ reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& 
       e->Assume(!(tags[i].present && tags[j].present) || tags[i].row.key != tags[j].row.key);
   for (auto& at : v.retained.places()) at.row.last |= W(0xfff);
   for (auto& at : v.areas.places()) at.row.mapFirst = at.row.first, at.row.mapLast = at.row.last;
+  // What invariants say is equal to something is that very thing: nothing is lost, and a solver need
+  // not find it out. lifetime: how many users there are.
+  const auto attached = [&](const W& key) {
+    return v.devices.Count([&](const DeviceRow<Sym>& d) { return d.attached == key; });
+  };
+  for (auto& at : v.ioases.places())
+    at.row.users = v.hwpts.Count([&](const HwptRow<Sym>& h) { return h.ioas == at.row.key; });
+  for (auto& at : v.hwpts.places())
+    at.row.users = attached(at.row.key) + v.viommus.Count([&](const ViommuRow<Sym>& m) {
+      return m.hwpt == at.row.key;
+    });
+  for (auto& at : v.nesteds.places()) at.row.users = attached(at.row.key);
+  for (auto& at : v.viommus.places()) {
+    const auto mine = [&](const auto& row) { return row.viommu == at.row.key; };
+    at.row.users = v.nesteds.Count(mine) + v.vdevices.Count(mine) + v.veventqs.Count(mine);
+  }
   // One account a user of the World, from its beginning.
   for (const ProcessConfig& process : world.processes) {
     AccountRow<Sym> account;

@@ -232,6 +232,19 @@ class Sym {
     return &at.row;
   }
 
+  // The same without a case split: a fresh word says which place it is.
+  template <class Row, class P, class T, class F>
+  T ChooseValue(const SymBag<Row>& bag, P&& p, const T& otherwise, F&& f) {
+    const W which = explorer_->Fresh("chosen", 0xff);
+    T value = otherwise;
+    const auto& places = bag.places();
+    for (size_t i = 0; i < places.size(); ++i) {
+      const B hit = which == W(i + 1) && places[i].present && B(p(places[i].row));
+      if (!hit.is_constant() || hit.constant()) value = Join(hit, f(places[i].row), value);
+    }
+    return value;
+  }
+
   // Any free word, or 0: more than the concrete domain does (it gives 0 only when none is free).
   template <class P>
   W LowestFree(const W& first, const W& last, P&& used) {

@@ -82,7 +82,7 @@ class Forger : public Machine {
   size_t ordinal_, steps_ = 0;
 };
 
-struct Run {
+struct StaleRun {
   LockstepCounts counts;
   std::vector<Finding> findings;
   uint64_t offset = 0;  // where the access with a choice went
@@ -96,13 +96,13 @@ size_t ChoiceOrdinal(const Trace& trace) {
   return 0;
 }
 
-Run RunStale(Machine* model, uint32_t tlb_entries) {
+StaleRun RunStale(Machine* model, uint32_t tlb_entries) {
   Trace trace = Load("traces/golden/good_stale_choice.txt");
   trace.world.smmus[0].tlbEntries = tlb_entries;
   auto reference = MakeReference();
   Lockstep lockstep(model, reference.get(), CheckLevel::kFull);
   lockstep.Reset(trace.world);
-  Run run;
+  StaleRun run;
   const size_t choice = ChoiceOrdinal(trace);
   for (size_t i = 0; i < trace.ops.size(); ++i) {
     if (!lockstep.Step(trace.ops[i])) break;
@@ -115,11 +115,11 @@ Run RunStale(Machine* model, uint32_t tlb_entries) {
 
 TEST(PermittedSet, WarmCacheAnswersWithTheOldPageColdCacheWithTheNew) {
   auto model = MakeModel();
-  const Run warm = RunStale(model.get(), 64);
+  const StaleRun warm = RunStale(model.get(), 64);
   EXPECT_TRUE(warm.findings.empty());
   EXPECT_EQ(warm.offset, 0x8000u);
   EXPECT_GT(warm.counts.other_member, 0u);
-  const Run cold = RunStale(model.get(), 1);
+  const StaleRun cold = RunStale(model.get(), 1);
   EXPECT_TRUE(cold.findings.empty());
   EXPECT_EQ(cold.offset, 0xa000u);
 }
@@ -127,7 +127,7 @@ TEST(PermittedSet, WarmCacheAnswersWithTheOldPageColdCacheWithTheNew) {
 TEST(PermittedSet, AThirdValueIsRejected) {
   const Trace trace = Load("traces/golden/good_stale_choice.txt");
   Forger forger(ChoiceOrdinal(trace));
-  const Run run = RunStale(&forger, 64);
+  const StaleRun run = RunStale(&forger, 64);
   ASSERT_EQ(run.findings.size(), 1u);
   EXPECT_EQ(run.findings[0].kind, Finding::Kind::kDivergence);
   EXPECT_EQ(run.findings[0].ordinal, ChoiceOrdinal(trace));

@@ -55,7 +55,7 @@ std::string VerdictLead(const Verification& v) {
   }
   std::string text = "The model and the reference took " + Grouped(ops) + " Ops in lockstep. ";
   if (unexplained != 0)
-    text += Grouped(unexplained) + " recorded answers differ without a known reason. ";
+    text += "Recorded answers that differ without a known reason: " + Grouped(unexplained) + ". ";
   if (undecided != 0) text += Grouped(undecided) + " Ops are undecided. ";
   const Sum theorems = PassedProofs(v.proofs, false), canaries = PassedProofs(v.proofs, true);
   if (theorems.passed != theorems.rows)

@@ -209,20 +209,37 @@ void PermittedSets(const Verification& v, Html* page) {
 
 }  // namespace
 
+// A recorded answer that the reference does not permit and that nobody has explained.
+void UnexplainedCard(const ReplayReport& r, const DifferenceReport& d, Html* page) {
+  page->Open("article", "finding");
+  page->Element("h3",
+                "recording differs at Op " + std::to_string(d.ordinal) + " of `" + r.trace + "`");
+  page->Open("dl");
+  Term(page, "the Op", d.op);
+  Term(page, "recorded", d.field + " = " + d.recorded, "should");
+  Term(page, "reference", d.field + " = " + d.reference, "is");
+  Term(page, "to replay", "build/opt/twinwalk replay --level " + r.level + " " + r.trace);
+  page->Close("dl");
+  page->Close("article");
+}
+
 void FindingsSection(const Verification& v, Html* page) {
   page->BeginSection("findings", "Findings", "");
-  const std::vector<FindingReport> findings = v.findings();
-  if (findings.empty())
+  const size_t before = page->text().size();
+  for (const FindingReport& finding : v.findings()) FindingCard(finding, page);
+  for (const auto* reports : {&v.captures, &v.goldens}) {
+    for (const ReplayReport& r : *reports) {
+      for (const DifferenceReport& d : r.differences)
+        if (d.reason.empty()) UnexplainedCard(r, d, page);
+      if (!r.error.empty()) page->Element("p", "`" + r.trace + "`: bad input, " + r.error, "bad");
+      if (!r.met && r.findings.empty()) page->Element("p", "`" + r.trace + "`: " + r.why, "bad");
+    }
+  }
+  if (page->text().size() == before) {
     page->Element("p",
                   "None. A finding would stand here with what should be, what is, and the "
                   "command that replays it.",
                   "lead");
-  for (const FindingReport& finding : findings) FindingCard(finding, page);
-  for (const auto* reports : {&v.captures, &v.goldens}) {
-    for (const ReplayReport& r : *reports) {
-      if (!r.error.empty()) page->Element("p", "`" + r.trace + "`: bad input, " + r.error, "bad");
-      if (!r.met) page->Element("p", "`" + r.trace + "`: " + r.why, "bad");
-    }
   }
   page->EndSection();
 }

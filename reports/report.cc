@@ -21,7 +21,8 @@ std::string Opinions(const ReplayReport& r) {
   std::string text = Count(r.ops, "Op") + ", " + Count(r.ioctls, "ioctl");
   if (r.raw_ioctls != 0) text += fmt::format(" (and {} not typed)", r.raw_ioctls);
   if (r.recorded_agree + r.recorded_differ != 0) {
-    text += fmt::format("; recording: {} agree, {} differ", r.recorded_agree, r.recorded_differ);
+    text += fmt::format("; {}: {} agree, {} differ", r.expect.empty() ? "recorded" : "written",
+                        r.recorded_agree, r.recorded_differ);
     if (r.recorded_differ != 0) text += fmt::format(" ({} unexplained)", r.unexplained());
   }
   if (!r.permitted_sets.empty())

@@ -54,7 +54,7 @@ TEST(Report, Order) {
 TEST(Report, PassedTraceIsOneLine) {
   EXPECT_EQ(ReplayText(AgreedSample()),
             "traces/captures/vsmmu-basic.jsonl.gz: agrees, 120 Ops, 80 ioctls (and 2 not typed); "
-            "recording: 77 agree, 1 differ (0 unexplained); 1 permitted set of several answers\n");
+            "recorded: 77 agree, 1 differ (0 unexplained); 1 permitted set of several answers\n");
   EXPECT_EQ(ReplayText(PlantedSample()),
             "traces/golden/bad_unmap.txt: violation no-stale with model configCacheSurvivesDetach, "
             "as expected, 10 Ops, 6 ioctls\n");
