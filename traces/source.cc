@@ -16,7 +16,7 @@ class MemorySource : public Source {
   uint64_t size() const override { return bytes_.size(); }
   bool Read(uint64_t offset, void* to, size_t size) override {
     if (offset > bytes_.size() || size > bytes_.size() - offset) return false;
-    std::memcpy(to, bytes_.data() + offset, size);
+    if (size != 0) std::memcpy(to, bytes_.data() + offset, size);
     return true;
   }
 
