@@ -79,12 +79,12 @@ writer.cc writer.h
 
 MODEL = """
 attachments.cc
-commands_smmuv3.h
+commands_smmuv3.h commands_smmuv3_test.cc
 decode_smmuv3.h
 dma.cc
 faults.h faults_test.cc
-files.cc files.h
-front.h
+files.cc files.h files_test.cc
+front.h front_test.cc
 front_files.cc
 front_iommufd.cc
 front_nesting.cc
@@ -92,15 +92,15 @@ front_vfio.cc
 guest_commands.cc
 host_memory.cc host_memory.h
 hwpts.cc
-iotlb.cc iotlb.h
+iotlb.cc iotlb.h iotlb_test.cc
 model.cc model.h model_test.cc
 objects.cc objects.h
-page_table.cc page_table.h
+page_table.cc page_table.h page_table_test.cc
 pins.cc
 random_test.cc
 rows.cc rows.h
 smmu.cc smmu.h
-spaces.cc spaces.h
+spaces.cc spaces.h spaces_test.cc
 stack.cc stack.h
 stages_smmuv3.h
 tables_smmuv3.h
@@ -112,7 +112,7 @@ walk_smmuv3_vectors.h
 REFERENCE = """
 access.h
 args.h
-cache_smmuv3.h
+cache_smmuv3.h cache_smmuv3_test.cc
 decode_smmuv3.h
 destroy.h
 dma.cc
@@ -123,17 +123,18 @@ holes.cc holes.h
 hwpt.h
 invalidate.h
 ioas.h
-ioctls.cc
+ioctls.cc ioctls_test.cc
 iommufd.h
 lookup.h
 pins.h
 processes.cc processes.h
-reference.cc reference.h
+reference.cc reference.h reference_test.cc
 shell.h
 state.h
+test_driver.h
 vfio.h
 viommu.h
-walk_smmuv3.cc walk_smmuv3.h
+walk_smmuv3.cc walk_smmuv3.h walk_smmuv3_test.cc
 """.split()
 
 PROOFS = """

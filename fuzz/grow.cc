@@ -1,6 +1,7 @@
 #include "fuzz/grow.h"
 
 #include <algorithm>
+#include <array>
 
 #include "fuzz/guest.h"
 
@@ -79,18 +80,20 @@ std::vector<Step> StepsOf(OpKind kind) {
 }
 
 void Builder::Want(Step step, size_t limit) {
-  constexpr int kMaxDepth =
-      24;  // of needs that are open at once; more means that they go in a circle
+  constexpr size_t kMaxDepth = 24;  // of needs that are open at once; more: they go in a circle
+  constexpr int kMaxTries = 2;      // of one Step; more: what it makes does not come into being
+  std::array<int, kSteps> tries{};
   std::vector<Step> open{step};
   while (!open.empty() && open.size() < kMaxDepth && ops_.size() < limit) {
     Op op;
     Step missing = step;
-    if (grower_.Make(open.back(), &op, &missing)) {
-      Add(std::move(op));
-      open.pop_back();
-    } else {
+    if (!grower_.Make(open.back(), &op, &missing)) {
       open.push_back(missing);
+      continue;
     }
+    if (++tries[static_cast<size_t>(open.back())] > kMaxTries) return;
+    Add(std::move(op));
+    open.pop_back();
   }
 }
 

@@ -270,13 +270,15 @@ class Walker : public MicroStepObserver {
 
 TEST(Random, InvariantsHoldAndRunsAreAlike) {
   uint64_t reached = 0, faulted = 0;
-  for (uint32_t seed = 1; seed <= 8; ++seed) {
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
     Walker a(seed, {}), b(seed, {});
-    ASSERT_EQ(a.Run(1000), "") << "seed " << seed;
-    ASSERT_EQ(b.Run(1000), "");
+    ASSERT_EQ(a.Run(1500), "") << "seed " << seed;
+    ASSERT_EQ(b.Run(1500), "");
     ASSERT_EQ(a.digest(), b.digest());
     reached += a.reached, faulted += a.faulted;
   }
+  RecordProperty("reached", static_cast<int>(reached));
+  RecordProperty("faulted", static_cast<int>(faulted));
   EXPECT_GT(reached, 1000u);  // else these runs say nothing
   EXPECT_GT(faulted, 1000u);
 }
@@ -285,7 +287,7 @@ bool Found(bool ModelFaults::*fault) {
   ModelFaults faults;
   faults.*fault = true;
   for (uint32_t seed = 1; seed <= 40; ++seed)
-    if (!Walker(seed, faults).Run(1000).empty()) return true;
+    if (!Walker(seed, faults).Run(1500).empty()) return true;
   return false;
 }
 TEST(Random, FindsPlantedFaults) {

@@ -44,9 +44,11 @@ B RunNested(OpRun* r) { return RunDma(r, true); }
 
 std::vector<OpProof> DmaOpProofs() {
   Bounds direct;
+  direct.addresses = 0xfffff;
   direct.devices = 2, direct.retained = 2;
   direct.nesteds = direct.viommus = direct.vdevices = direct.veventqs = 1;
   Bounds nested;
+  nested.addresses = 0xfffff;
   nested.devices = 2, nested.areas = 2, nested.retained = 1, nested.ioases = 2;
   nested.nesteds = nested.viommus = nested.vdevices = nested.veventqs = 1;
   return {

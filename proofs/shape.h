@@ -86,8 +86,7 @@ void WellFormed(const View<D>& v, Report&& report) {
     report(!present || (a.mapFirst == a.first && a.last == a.mapLast), "a map is one area");
     report(!present || (a.backing == W(0)) == (a.pinned == W(0)), "pinned memory is known");
     const auto charged = v.accounts.Any([&](const AccountRow<D>& o) { return o.key == a.account; });
-    report(!present || a.pinned == W(0) || a.account == W(0) || charged,
-           "a charged area has an account");
+    report(!present || a.account == W(0) || charged, "a charged area has an account");
   });
   v.accounts.EachIndex([&](auto present, const AccountRow<D>& a) {
     report(!present || a.key != W(0), "an account has a key");

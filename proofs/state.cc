@@ -30,12 +30,13 @@ std::string Bounds::Text() const {
   char text[300];
   std::snprintf(text, sizeof text,
                 "device %d, ioas %d, hwpt %d, nested %d, viommu %d, vdevice %d, veventq %d, "
-                "area %d, retained %d",
-                devices, ioases, hwpts, nesteds, viommus, vdevices, veventqs, areas, retained);
+                "area %d, retained %d; addresses in the state %d bits, of the Op 64",
+                devices, ioases, hwpts, nesteds, viommus, vdevices, veventqs, areas, retained,
+                64 - __builtin_clzll(addresses));
   return text;
 }
 
-uint64_t FieldMask(const char* row, const char* field) {
+uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
   constexpr uint64_t kObject = 0x3'000000ff;  // contexts 1..3, ids 0..255
   const bool names_device = Is(row, "device") || Is(row, "account");
   if (Is(field, "key")) return names_device ? 0xf : Is(row, "tag") ? 0x1'0ff'f'ffff : kObject;
@@ -53,9 +54,11 @@ uint64_t FieldMask(const char* row, const char* field) {
   if (Is(field, "vmid") || Is(field, "asid")) return 0xff;
   if (Is(field, "kind") || Is(field, "rights")) return Is(field, "kind") ? 7 : 3;
   if (Is(row, "retained") && (Is(field, "first") || Is(field, "last")))
-    return ~uint64_t{0xfff};  // whole pages; `last` words have their low bits set besides
+    return addresses & ~uint64_t{0xfff};  // whole pages; `last` has its low bits set besides
+  for (const char* address : {"first", "last", "mapFirst", "mapLast", "va", "offset", "v0", "v1", "v2"})
+    if (Is(field, address)) return addresses;
   if (Is(field, "backing")) return 0xf;
-  if (Is(row, "area") && Is(field, "pinned")) return 0xffffff;
+  if (Is(row, "area") && Is(field, "pinned")) return (addresses >> 12) * 2 + 1;
   if (Is(field, "level")) return 3;
   if (Is(field, "ssid")) return 0;
   if (Is(field, "type")) return 3;
@@ -70,6 +73,7 @@ World ProofWorld(const Rules& rules) {
   world.devices.resize(3);
   for (uint32_t i = 0; i < 3; ++i) world.devices[i].streamId = world.devices[i].group = i;
   world.processes.resize(3);
+  for (ProcessConfig& process : world.processes) process.memlockPages = 0x800;
   world.processes[1].uid = 1;
   world.processes[2].uid = 1, world.processes[2].ipcLock = true;
   return world;
@@ -78,16 +82,19 @@ World ProofWorld(const Rules& rules) {
 reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& bounds) {
   reference::State<Sym> s;
   View<Sym>& v = s.view;
-  FillTable(e, &v.devices, bounds.devices, FieldMask);
-  FillTable(e, &v.ioases, bounds.ioases, FieldMask);
-  FillTable(e, &v.hwpts, bounds.hwpts, FieldMask);
-  FillTable(e, &v.nesteds, bounds.nesteds, FieldMask);
-  FillTable(e, &v.viommus, bounds.viommus, FieldMask);
-  FillTable(e, &v.vdevices, bounds.vdevices, FieldMask);
-  FillTable(e, &v.veventqs, bounds.veventqs, FieldMask);
-  FillIntervals(e, &v.areas, bounds.areas, FieldMask);
-  FillBag(e, &v.retained, bounds.retained, FieldMask);
-  FillTable(e, &s.tombstones, bounds.tombstones, FieldMask);
+  const Widths widths = [&](const char* row, const char* field) {
+    return FieldMask(row, field, bounds.addresses);
+  };
+  FillTable(e, &v.devices, bounds.devices, widths);
+  FillTable(e, &v.ioases, bounds.ioases, widths);
+  FillTable(e, &v.hwpts, bounds.hwpts, widths);
+  FillTable(e, &v.nesteds, bounds.nesteds, widths);
+  FillTable(e, &v.viommus, bounds.viommus, widths);
+  FillTable(e, &v.vdevices, bounds.vdevices, widths);
+  FillTable(e, &v.veventqs, bounds.veventqs, widths);
+  FillIntervals(e, &v.areas, bounds.areas, widths);
+  FillBag(e, &v.retained, bounds.retained, widths);
+  FillTable(e, &s.tombstones, bounds.tombstones, widths);
   s.allocator.failIn = e->Fresh("failIn", 3);
   s.log.next = e->Fresh("log.next", 0xffffffff);
   // tag-owner says that tags are the tags of live HWPTs, one each: so their table is this.

@@ -18,12 +18,14 @@ namespace twinwalk::proofs {
 struct Bounds {
   int devices = 3, ioases = 2, hwpts = 2, nesteds = 2, viommus = 2, vdevices = 2, veventqs = 2;
   int areas = 2, retained = 1, tombstones = 1;
+  // Free bits of addresses and offsets in the state (arguments of the Op always have 64).
+  uint64_t addresses = 0xffffff;
   // "device 3, ioas 2, ..., words as in docs/PROOFS.md"
   std::string Text() const;
 };
 
 // Free bits of a field; 64-bit addresses, small names. docs/PROOFS.md lists them.
-uint64_t FieldMask(const char* row, const char* field);
+uint64_t FieldMask(const char* row, const char* field, uint64_t addresses);
 
 // The World of all proofs: two SMMUs, three devices, three processes of two users (one of them with
 // CAP_IPC_LOCK). Devices' streams and groups are arbitrary in the state all the same.

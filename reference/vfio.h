@@ -155,7 +155,8 @@ Result<D> Attach(const Env<D>& env, const State<D>& s, Devices<D>& devices, Nest
   const View<D>& v = s.view;
   if ((in.flags & ~W(1)) != W(0)) return Fail<D>(EINVAL);
   const DeviceRow<D>* found = devices.Find(in.device);
-  if (found == nullptr || found->context == W(0)) return Fail<D>(EINVAL);
+  if (found == nullptr) return Fail<D>(EINVAL);  // apart: || does not short-circuit on a B
+  if (found->context == W(0)) return Fail<D>(EINVAL);
   const DeviceRow<D> device = *found;
   Target<D> to;
   if (const int err = FindTarget(v, device, NameOf(device.context, in.ptId), &to))

@@ -14,6 +14,14 @@ std::string Dump(const Json& json) {
 }
 
 Json FindingJson(const FindingReport& f) {
+  Json also = Json::array();
+  for (const Clause& c : f.also) {
+    also.push_back({{"kind", c.kind},
+                    {"invariant", c.invariant},
+                    {"should_be", c.should_be},
+                    {"is", c.is},
+                    {"rows", c.rows}});
+  }
   return {{"kind", f.kind},
           {"ordinal", f.ordinal},
           {"op", f.op},
@@ -23,6 +31,7 @@ Json FindingJson(const FindingReport& f) {
           {"should_be", f.should_be},
           {"is", f.is},
           {"rows", f.rows},
+          {"also", also},
           {"sheet", f.sheet},
           {"replay", f.replay}};
 }

@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kShownSets = 12;
 
-// "traces/captures/vsmmu-stale.jsonl.gz" -> "vsmmu-stale"
+// "traces/testdata/vsmmu-stale.jsonl.gz" -> "vsmmu-stale"
 std::string NameOf(const std::string& file) {
   return KnownDifferences::CaptureName(file);
 }
@@ -22,6 +22,15 @@ void Term(Html* page, const char* name, const std::string& text, const char* cls
   page->Text(text);
   page->Close("code");
   page->Close("dd");
+}
+
+// The rows beside the one that was told already.
+void Rows(const std::vector<std::string>& rows, const std::string& told, Html* page) {
+  constexpr size_t kShown = 5;
+  size_t others = 0;
+  for (const std::string& row : rows)
+    if (row != told && ++others <= kShown) Term(page, "row", row);
+  if (others > kShown) Term(page, "row", "and " + std::to_string(others - kShown) + " more");
 }
 
 void FindingCard(const FindingReport& f, Html* page) {
@@ -42,8 +51,13 @@ void FindingCard(const FindingReport& f, Html* page) {
   Term(page, "the Op", f.op);
   Term(page, "should be", f.should_be, "should");
   Term(page, "is", f.is, "is");
-  for (const std::string& row : f.rows)
-    if (row != f.is) Term(page, "row", row);
+  Rows(f.rows, f.is, page);
+  for (const Clause& clause : f.also) {
+    Term(page, "also", clause.kind + (clause.invariant.empty() ? "" : " of " + clause.invariant));
+    Term(page, "should be", clause.should_be, "should");
+    Term(page, "is", clause.is, "is");
+    Rows(clause.rows, clause.is, page);
+  }
   Term(page, "written in", f.sheet);
   Term(page, "to replay", f.replay);
   page->Close("dl");

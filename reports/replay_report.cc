@@ -1,5 +1,7 @@
 #include "reports/replay_report.h"
 
+#include <algorithm>
+
 #include "traces/invariants.h"
 #include "traces/text.h"
 
@@ -26,34 +28,6 @@ std::string Joined(const std::vector<Difference>& differences, std::string Diffe
   return text;
 }
 
-FindingReport FillFinding(const ReplaySource& source, const Trace& trace, const Finding& finding,
-                          const std::string& fault) {
-  FindingReport report;
-  report.kind = FindingKindName(finding.kind);
-  report.trace = source.file;
-  report.ordinal = finding.ordinal;
-  report.invariant = finding.invariant;
-  report.words = WordsOf(finding.invariant);
-  report.rows = finding.rows;
-  if (finding.ordinal < trace.ops.size()) {
-    const size_t first = finding.ordinal - std::min(finding.ordinal, kShownBefore);
-    for (size_t i = first; i < finding.ordinal; ++i)
-      report.before.push_back(OpText(i, trace.ops[i]));
-    report.op = OpText(finding.ordinal, trace.ops[finding.ordinal]);
-    report.sheet = SheetOf(trace.ops[finding.ordinal].kind);
-  }
-  if (finding.differences.empty()) {
-    report.should_be = finding.clause;
-    report.is = finding.rows.empty() ? "not so" : finding.rows.front();
-  } else {
-    report.should_be = Joined(finding.differences, &Difference::should_be);
-    report.is = Joined(finding.differences, &Difference::is);
-  }
-  report.replay = "build/opt/twinwalk replay --level " + std::string(LevelName(source.level)) +
-                  (fault.empty() ? "" : " --fault " + fault) + " " + source.file;
-  return report;
-}
-
 bool IsViolation(const Finding& finding) {
   switch (finding.kind) {
     case Finding::Kind::kViolation:
@@ -65,6 +39,68 @@ bool IsViolation(const Finding& finding) {
       return false;
   }
   return false;
+}
+
+Clause FillClause(const Finding& finding) {
+  Clause clause;
+  clause.kind = IsViolation(finding) ? "violation" : FindingKindName(finding.kind);
+  clause.invariant = finding.invariant;
+  clause.rows = finding.rows;
+  if (finding.differences.empty()) {
+    clause.should_be = finding.clause;
+    clause.is = finding.rows.empty() ? "not so" : finding.rows.front();
+  } else {
+    clause.should_be = Joined(finding.differences, &Difference::should_be);
+    clause.is = Joined(finding.differences, &Difference::is);
+  }
+  return clause;
+}
+
+// The different things that are wrong, each with all of its rows.
+std::vector<Clause> Clauses(const std::vector<Finding>& findings) {
+  std::vector<Clause> clauses;
+  for (const Finding& finding : findings) {
+    const Clause one = FillClause(finding);
+    const auto same = std::find_if(clauses.begin(), clauses.end(), [&](const Clause& other) {
+      return other.kind == one.kind && other.invariant == one.invariant &&
+             other.should_be == one.should_be && !one.rows.empty();
+    });
+    if (same == clauses.end()) {
+      clauses.push_back(one);
+      continue;
+    }
+    for (const std::string& row : one.rows)
+      if (std::find(same->rows.begin(), same->rows.end(), row) == same->rows.end())
+        same->rows.push_back(row);
+  }
+  return clauses;
+}
+
+// All findings of a trace are of one Op, its last.
+std::vector<FindingReport> Fill(const ReplaySource& source, const Trace& trace,
+                                const std::vector<Finding>& findings, const std::string& fault) {
+  if (findings.empty()) return {};
+  const std::vector<Clause> clauses = Clauses(findings);
+  const size_t ordinal = findings.front().ordinal;
+  FindingReport report;
+  report.kind = clauses[0].kind;
+  report.invariant = clauses[0].invariant;
+  report.should_be = clauses[0].should_be;
+  report.is = clauses[0].is;
+  report.rows = clauses[0].rows;
+  report.also.assign(clauses.begin() + 1, clauses.end());
+  report.trace = source.file;
+  report.ordinal = ordinal;
+  report.words = WordsOf(report.invariant);
+  if (ordinal < trace.ops.size()) {
+    for (size_t i = ordinal - std::min(ordinal, kShownBefore); i < ordinal; ++i)
+      report.before.push_back(OpText(i, trace.ops[i]));
+    report.op = OpText(ordinal, trace.ops[ordinal]);
+    report.sheet = SheetOf(trace.ops[ordinal].kind);
+  }
+  report.replay = "build/opt/twinwalk replay --level " + std::string(LevelName(source.level)) +
+                  (fault.empty() ? "" : " --fault " + fault) + " " + source.file;
+  return {report};
 }
 
 }  // namespace
@@ -209,10 +245,9 @@ ReplayReport FillReplayReport(const ReplaySource& source, const Trace& trace,
   report.freedoms = result.freedoms;
   if (source.cpu_seconds > 0)
     report.ops_per_second = static_cast<double>(result.counts.ops) / source.cpu_seconds;
-  for (const Finding& finding : result.findings) {
-    (IsViolation(finding) ? report.violations : report.divergences) += 1;
-    report.findings.push_back(FillFinding(source, trace, finding, source.fault));
-  }
+  report.findings = Fill(source, trace, result.findings, source.fault);
+  for (const Clause& clause : Clauses(result.findings))
+    (clause.kind == "violation" ? report.violations : report.divergences) += 1;
   const std::string capture = KnownDifferences::CaptureName(source.file);
   for (const RecordedDifference& one : result.recorded_differ) {
     for (const Difference& d : one.differences) {
@@ -249,10 +284,7 @@ ReplayReport FillReplayReport(const ReplaySource& source, const Trace& trace,
 
 std::vector<FindingReport> FillFindings(const ReplaySource& source, const Trace& trace,
                                         const ReplayResult& result, const std::string& fault) {
-  std::vector<FindingReport> reports;
-  for (const Finding& finding : result.findings)
-    reports.push_back(FillFinding(source, trace, finding, fault));
-  return reports;
+  return Fill(source, trace, result.findings, fault);
 }
 
 }  // namespace twinwalk::reports

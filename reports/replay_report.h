@@ -13,6 +13,15 @@
 
 namespace twinwalk::reports {
 
+// One thing that is wrong. Equal clauses are told once, with all of their rows.
+struct Clause {
+  std::string kind;       // "divergence", "violation", ...
+  std::string invariant;  // id, or ""
+  std::string should_be;
+  std::string is;                 // the first row, or what differs
+  std::vector<std::string> rows;  // the culprit rows, `is` among them
+};
+
 // A Divergence or violation, told as "what should be, what is, how to replay".
 struct FindingReport {
   std::string kind;                 // "divergence", "violation", ...
@@ -25,6 +34,7 @@ struct FindingReport {
   std::string should_be;
   std::string is;
   std::vector<std::string> rows;  // the culprit rows
+  std::vector<Clause> also;       // what else is wrong after the same Op
   std::string sheet;              // where the expected behaviour is written
   std::string replay;             // the command
 };

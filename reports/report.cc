@@ -17,6 +17,15 @@ void Field(std::string* text, const char* name, const std::string& value) {
   if (!value.empty()) *text += fmt::format("  {:<10} {}\n", name, value);
 }
 
+// The rows beside the one that was told already.
+void Rows(std::string* text, const std::vector<std::string>& rows, const std::string& told) {
+  constexpr size_t kShown = 3;
+  size_t others = 0;
+  for (const std::string& row : rows)
+    if (row != told && ++others <= kShown) Field(text, "row", row);
+  if (others > kShown) Field(text, "row", fmt::format("and {} more", others - kShown));
+}
+
 std::string Opinions(const ReplayReport& r) {
   std::string text = Count(r.ops, "Op") + ", " + Count(r.ioctls, "ioctl");
   if (r.raw_ioctls != 0) text += fmt::format(" (and {} not typed)", r.raw_ioctls);
@@ -43,8 +52,13 @@ std::string FindingText(const FindingReport& f) {
   Field(&text, "Op", f.op);
   Field(&text, "should be", f.should_be);
   Field(&text, "is", f.is);
-  for (const std::string& row : f.rows)
-    if (row != f.is) Field(&text, "row", row);
+  Rows(&text, f.rows, f.is);
+  for (const Clause& clause : f.also) {
+    Field(&text, "also", clause.kind + (clause.invariant.empty() ? "" : " of " + clause.invariant));
+    Field(&text, "should be", clause.should_be);
+    Field(&text, "is", clause.is);
+    Rows(&text, clause.rows, clause.is);
+  }
   Field(&text, "sheet", f.sheet);
   Field(&text, "replay", f.replay);
   return text;

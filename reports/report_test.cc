@@ -42,12 +42,16 @@ TEST(Report, Divergence) {
 
 TEST(Report, Order) {
   FindingReport f = FindingSample();
-  f.kind = "order";
   f.invariant = "monitor";
   f.words = "no page is unpinned while hardware may still use it";
   f.should_be = "a page is unpinned only after its invalidation is done";
   f.is = "not so";
-  f.rows = {"area space=0x100000001 first=0x1000 last=0x1fff backing=0x1"};
+  f.rows = {"exposure a", "exposure b", "exposure c", "exposure d", "exposure e"};
+  f.also = {{"violation",
+             "no-stale",
+             "a retained translation agrees with a live area",
+             "retained a",
+             {"retained a", "retained b"}}};
   EXPECT_EQ(FindingText(f), Golden("order.txt"));
 }
 
@@ -132,6 +136,31 @@ TEST(Report, FillsFindings) {
   EXPECT_EQ(report.findings.at(0).should_be, "err = 0x0");
   EXPECT_EQ(report.findings.at(0).is, "err = 0x16");
   EXPECT_NE(report.findings.at(0).replay.find("--fault someFault"), std::string::npos);
+}
+
+// Many rows of one clause are one finding; what else broke after the same Op is told with it.
+TEST(Report, GroupsFindingsOfOneOp) {
+  Trace trace;
+  trace.ops.resize(1);
+  Finding order, stale;
+  order.kind = Finding::Kind::kOrder;
+  order.invariant = "monitor";
+  order.clause = "no page is unpinned";
+  order.rows = {"exposure a"};
+  stale.kind = Finding::Kind::kViolation;
+  stale.invariant = "no-stale";
+  stale.clause = "agrees";
+  stale.rows = {"retained a"};
+  ReplayResult result;
+  result.findings = {order, stale, stale};
+  result.findings[2].rows = {"retained b"};
+  const ReplayReport report = FillReplayReport({"x.txt"}, trace, result, nullptr);
+  EXPECT_EQ(report.violations, 2u);
+  ASSERT_EQ(report.findings.size(), 1u);
+  EXPECT_EQ(report.findings[0].invariant, "monitor");
+  ASSERT_EQ(report.findings[0].also.size(), 1u);
+  EXPECT_EQ(report.findings[0].also[0].rows,
+            (std::vector<std::string>{"retained a", "retained b"}));
 }
 
 TEST(Report, JUnit) {

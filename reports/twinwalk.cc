@@ -15,9 +15,9 @@ using namespace twinwalk::reports;  // NOLINT: main's own names
 
 constexpr const char* kExamples = R"(Examples:
   twinwalk replay traces/golden/good_nested.txt
-  twinwalk replay --level full --json traces/captures/vsmmu-stale.jsonl.gz
+  twinwalk replay --level full --json traces/testdata/vsmmu-stale.jsonl.gz
   twinwalk replay --fault configCacheSurvivesDetach traces/golden/bad_fault_config_survives.txt
-  twinwalk show traces/captures/vsmmu-basic.jsonl.gz
+  twinwalk show traces/testdata/vsmmu-basic.jsonl.gz
   twinwalk import vsmmu-basic.jsonl -o vsmmu-basic.trace
   twinwalk prove --op ioas_unmap --invariant no-stale
   twinwalk report -o reports/out --proofs build/proofs.json --fuzz build/fuzz.json
