@@ -130,6 +130,7 @@ pins.h
 processes.cc processes.h
 reference.cc reference.h reference_test.cc
 shell.h
+stack.h
 state.h
 test_driver.h
 vfio.h
@@ -435,7 +436,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--install', action='store_true', help='install the needed packages first')
-    parser.add_argument('--check', action='store_true', help='only say whether build.ninja is stale')
+    parser.add_argument('--check', action='store_true', help='only say if build.ninja is stale')
     parser.add_argument('--adopt', action='store_true', help='list every source file that exists')
     parser.add_argument('--engine', metavar='F', help='write F for a fuzzing service instead')
     args = parser.parse_args()
@@ -453,7 +454,7 @@ def main():
         return 1
     if args.adopt:
         adopt()
-        return subprocess.run([sys.executable, path.replace('build.ninja', 'configure.py')]).returncode
+        return subprocess.run([sys.executable, os.path.join(ROOT, 'configure.py')]).returncode
     if args.install and install() != 0:
         return 1
     with open(path, 'w') as f:

@@ -50,6 +50,15 @@ def prove(args):
     return status
 
 
+def told(said):
+    """What a fuzz target said about its find: the finding and the trace as text."""
+    begin = re.search(r'^(FOUND |[a-z][a-z ]* at Op \d+ \()', said, re.MULTILINE)
+    if not begin:
+        return said[-2000:]
+    end = re.search(r'^(==\d+==|reproduce:)', said[begin.start():], re.MULTILINE)
+    return said[begin.start():][:end.start() if end else 6000]
+
+
 def fuzz_one(target, args):
     """Runs one fuzz target from its seeds, without keeping what it finds interesting."""
     name = os.path.basename(target)
@@ -76,6 +85,8 @@ def fuzz_one(target, args):
               'seeds': sum(len(os.listdir(s)) for s in seeds), 'seconds': round(seconds, 1),
               'status': status, 'finds': finds, 'counts': counts}
     if status != 0:
+        result['told'] = told(said)
+        result['replay'] = target + ' ' + (finds[-1] if finds else '')
         print(said[-4000:])
         print(f'{name}: ended with status {status}; to replay: {target} '
               f'{finds[-1] if finds else ""}')
@@ -98,8 +109,15 @@ def engineless(args):
     if done.returncode:
         print(done.stdout[-4000:] + done.stderr[-4000:])
     print(f'fuzz_run: {counts.get("ops", 0)} Ops, status {done.returncode}', flush=True)
-    return {'target': 'fuzz_run', 'runs': counts.pop('traces', 0), 'seed': args.seed,
-            'seeds': len(trace_seeds()), 'status': done.returncode, 'finds': [], 'counts': counts}
+    result = {'target': 'fuzz_run', 'runs': counts.pop('traces', 0), 'seed': args.seed,
+              'seeds': len(trace_seeds()), 'status': done.returncode, 'finds': [],
+              'counts': counts}
+    if done.returncode:
+        find = re.search(r'^reproduce: .* (\S+)$', done.stdout, re.MULTILINE)
+        result['finds'] = [find.group(1)] if find else []
+        result['told'] = told(done.stdout + done.stderr)
+        result['replay'] = f'{TWINWALK} replay {find.group(1)}' if find else ' '.join(command)
+    return result
 
 
 def fuzz(args):
@@ -151,7 +169,7 @@ STEPS = {'prove': prove, 'fuzz': fuzz, 'mutants': mutants, 'report': report}
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--only', choices=STEPS, help='one step instead of prove, fuzz, report')
-    parser.add_argument('--runs', type=int, default=20000, help='of each fuzz target')
+    parser.add_argument('--runs', type=int, default=10000, help='of each fuzz target')
     parser.add_argument('--ops', type=int, default=1000000, help='of fuzz_run')
     parser.add_argument('--seconds', type=int, help='of each fuzz target, instead of --runs')
     parser.add_argument('--seed', type=int, default=1, help='of the fuzz engine')

@@ -8,6 +8,7 @@ namespace twinwalk::fuzz {
 namespace {
 
 constexpr size_t kMaxWords = 8192, kMaxIovas = 16;
+constexpr uint64_t kMaxAddress = uint64_t{1} << 48;  // no mapping reaches it
 
 bool IsFile(Role role) {
   return role <= Role::kMemFd;
@@ -93,6 +94,7 @@ std::optional<SampledWalk> Scene::Sample(Random& random, int nested) const {
     area = AreaAt(ioas, table);
     if (area == nullptr) return walk;
     const uint64_t start = area->va + (table - area->iova);
+    if (start >= kMaxAddress) return walk;
     const auto first = memory_.lower_bound(MemoryKey(area->process, start));
     const auto end = memory_.lower_bound(MemoryKey(area->process, start + kPageBytes));
     std::vector<std::pair<uint64_t, uint64_t>> valid;
@@ -204,7 +206,7 @@ void Scene::Unmap(const Op& op) {
 void Scene::Store(const Op& op) {
   const int map = HandleThing(op, 1, op.memWrite.map, HandleRole::kMap);
   const uint64_t at = op.memWrite.address + (map == kNone ? 0 : things_[map].value);
-  if (at % 8 != 0 || at >= uint64_t{1} << 48) return;
+  if (at % 8 != 0 || at >= kMaxAddress) return;
   for (size_t i = 0; i < op.blob.size(); i += 8) {
     const uint64_t word = WordAt(op.blob, i), key = MemoryKey(op.process, at + i);
     if (word == 0)

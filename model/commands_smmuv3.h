@@ -69,7 +69,7 @@ typename D::B WellFormed(typename D::W w0, typename D::W w1) {
       D::Sel(
           is(kTlbiNhVa), vmid | asid | range,
           D::Sel(
-              is(kTlbiNhVaa), vmid | range,
+              is(kTlbiNhVaa), vmid | asid | range,  // its ASID is ignored, not reserved
               D::Sel(is(kTlbiNhAll), vmid,
                      D::Sel(is(kTlbiNhAsid), vmid | asid,
                             D::Sel(is(kCfgiCd), sid | ssid,
@@ -143,7 +143,12 @@ typename D::B Covers(typename D::W w0, typename D::W w1, const RetainedRow<D>& e
   const B global = entry.global != W(0);
   const B meets = entry.first <= last && entry.last >= first;
   const B stage1 = walk1 || leaf1;
-  const B inRange = meets && (leaf1 || (walk1 && !leafOnly));
+  // A part of a stage-1 leaf goes with any address of that leaf.
+  const B combined = entry.kind == W(kLeafCombined);
+  const W leafFirst = D::Sel(combined, entry.v1 & ~W(0xfff), entry.first);
+  const W leafLast = D::Sel(combined, entry.v2, entry.last);
+  const B meetsLeaf = leafFirst <= last && leafLast >= first;
+  const B inRange = (leaf1 && meetsLeaf) || (walk1 && !leafOnly && meets);
   const B tlbi = (is(kTlbiNhAll) && sameVmid && stage1) ||
                  (is(kTlbiNhAsid) && sameVmid && stage1 && sameAsid && !global) ||
                  (is(kTlbiNhVa) && sameVmid && inRange && (sameAsid || global)) ||

@@ -154,6 +154,7 @@ ContextDescriptor<D> DecodeCd(const std::array<typename D::W, 8>& word,
   ContextDescriptor<D> cd;
   const W oas = SizeOfCode<D>(Bits<W>(idr[5], 2, 0));
   cd.outputBits = Least<D>(SizeOfCode<D>(Bits<W>(w0, 34, 32)), oas);
+  cd.wide = Flag<D>(oas == W(52));
   cd.asid = Bits<W>(w0, 63, 48);
 
   const W tg0 = Bits<W>(w0, 7, 6), tg1 = Bits<W>(w0, 23, 22);  // the encodings differ
@@ -217,14 +218,16 @@ StreamEntry<D> DecodeSte(const std::array<typename D::W, 4>& word,
   const W g = D::Sel(tg == W(1), W(16), D::Sel(tg == W(2), W(14), W(12)));
   ste.s2granule = g;
   const W oas = SizeOfCode<D>(Bits<W>(idr[5], 2, 0));
+  ste.wide = Flag<D>(oas == W(52));
   ste.s2outputBits = OutputBitsFor<D>(Least<D>(SizeOfCode<D>(Bits<W>(w2, 50, 48)), oas), g);
   const W first = D::Sel(g == W(12), W(2), W(3));
   ste.s2level = D::Sel(sl0 <= first, first - sl0, W(0));
   const W stride = g - W(3);
   const W shift = g + (W(3) - ste.s2level) * stride;
   const B lookup = ste.s2size > shift && ste.s2size <= shift + stride + W(4);
+  const W smallest = D::Sel(Bit<D>(idr[3], 9), W(16), W(25));  // STT: small tables
   const B badStage2 = !Bit<D>(idr[0], 0) || tg == W(3) || sl0 == W(3) || !Bit<D>(w2, 51) ||
-                      Bit<D>(w2, 52) || ste.s2size < W(25) || ste.s2size > ste.s2outputBits ||
+                      Bit<D>(w2, 52) || ste.s2size < smallest || ste.s2size > ste.s2outputBits ||
                       !lookup || (ste.s2ttb >> ste.s2outputBits) != W(0) ||
                       (Bit<D>(w2, 57) && stallModel == W(1));
   const W eats = Bits<W>(w1, 29, 28);

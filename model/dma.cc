@@ -14,8 +14,9 @@ WalkQuery QueryOf(const Device& device, const DmaArgs& dma) {
   query.hasSsid = (dma.flags & kDmaHasPasid) != 0;
   query.ssid = query.hasSsid ? dma.pasid & 0xfffff : 0;
   query.write = (dma.flags & kDmaWrite) != 0;
-  query.privileged = (dma.flags & kDmaPrivileged) != 0;
-  query.instruction = (dma.flags & kDmaInstruction) != 0;
+  // Without a PASID nothing says privilege or execution (sheet 4.6).
+  query.privileged = query.hasSsid && (dma.flags & kDmaPrivileged) != 0;
+  query.instruction = query.hasSsid && (dma.flags & kDmaInstruction) != 0;
   return query;
 }
 

@@ -40,6 +40,8 @@ RetainedRow<Concrete> RowOf(const RangeEntry& e, uint64_t smmu) {
       break;
     case EntryKind::kCombined:
       row.v0 = e.ipa;
+      row.v1 = e.first >> e.leafLog2 << e.leafLog2;
+      row.v2 = row.v1 + ((uint64_t{1} << e.leafLog2) - 1);
       row.rights = RightsOf(e.permissions1, e.permissions2, false);
       break;
     case EntryKind::kWalkStage1:

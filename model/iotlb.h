@@ -28,6 +28,7 @@ struct RangeEntry {
   uint64_t owner = 0;   // HWPT that the stream was attached to when it was made
   uint16_t vmid = 0, asid = 0;
   uint8_t log2Size = 0;  // 0: empty
+  uint8_t leafLog2 = 0;  // kCombined: of the stage-1 leaf that this is (part of)
   EntryKind kind = EntryKind::kStage2;
   bool global = false;
   uint8_t level = 0;         // walks: of the table

@@ -171,7 +171,7 @@ struct Smmu::CachedEnv {
         const uint64_t mask = (uint64_t{1} << out.log2Size) - 1;
         leaf.first = ipa & ~mask, leaf.output = out.output & ~mask, leaf.owner = owner;
         leaf.vmid = vmid2, leaf.log2Size = out.log2Size, leaf.kind = EntryKind::kStage2;
-        leaf.global = true, leaf.permissions1 = 0x3f, leaf.permissions2 = out.permissions;
+        leaf.leafLog2 = leaf.log2Size, leaf.global = true, leaf.permissions1 = 0x3f, leaf.permissions2 = out.permissions;
         Fill(&smmu.tlb_, leaf);
       }
     }
@@ -264,6 +264,7 @@ RangeEntry Smmu::MakeLeaf(const StreamConfig& config, const Translated& walked, 
   leaf.kind = !config.stage1  ? EntryKind::kStage2
               : config.stage2 ? EntryKind::kCombined
                               : EntryKind::kHostStage1;
+  leaf.leafLog2 = config.stage1 ? walked.first.log2Size : leaf.log2Size;
   leaf.permissions1 = walked.first.permissions;
   leaf.permissions2 = walked.second.permissions;
   return leaf;

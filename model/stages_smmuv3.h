@@ -69,6 +69,8 @@ inline Stage Fault(uint8_t event, RecordClass cls, bool stage2, uint64_t ipa, ui
   return out;
 }
 
+inline constexpr uint64_t kNarrowOutput = (uint64_t{1} << 48) - 1;
+
 // Sheet 4.3, step 11. The permission check is the caller's: a cached leaf is checked alike.
 template <class Env>
 Stage WalkStage2(Env& env, const StreamEntry<Concrete>& ste, uint64_t ipa) {
@@ -87,7 +89,8 @@ Stage WalkStage2(Env& env, const StreamEntry<Concrete>& ste, uint64_t ipa) {
     const uint64_t where = table + index * 8;
     uint64_t word = 0;
     if (!env.Read(where, &word)) return Fault(kWalkAbort, kClassTable, true, ipa, where);
-    const Descriptor<Concrete> d = DecodeStage2<Concrete>(word, level, g);
+    Descriptor<Concrete> d = DecodeStage2<Concrete>(word, level, g);
+    if (ste.wide == 0) d.output &= kNarrowOutput;
     if (d.kind == kInvalidDescriptor) return Fault(kTranslation, kClassInput, true, ipa);
     if (d.output >> ste.s2outputBits != 0) return Fault(kAddressSize, kClassInput, true, ipa);
     if (d.kind == kLeafDescriptor) {
@@ -118,13 +121,13 @@ bool FetchStage1(Env& env, const StreamConfig& config, uint64_t address, FetchKi
     if (s2.event != 0) {
       *fault = s2;
       fault->ipa = address;
-      fault->cls = cls;
+      if (s2.event != kWalkAbort) fault->cls = cls;  // an abort is always of a descriptor
       return false;
     }
     pa = s2.output;
   }
   if (env.Read(pa, value)) return true;
-  *fault = Fault(kind == FetchKind::kCd ? kCdFetchAbort : kWalkAbort, cls, false, 0, address);
+  *fault = Fault(kind == FetchKind::kCd ? kCdFetchAbort : kWalkAbort, cls, false, 0, pa);
   return false;
 }
 
@@ -167,7 +170,8 @@ Stage WalkStage1(Env& env, const StreamConfig& config, uint64_t va) {
     Stage fault;
     if (!FetchStage1(env, config, table + index * 8, FetchKind::kTable, &word, &fault))
       return fault;
-    const Descriptor<Concrete> d = DecodeStage1<Concrete>(word, level, g);
+    Descriptor<Concrete> d = DecodeStage1<Concrete>(word, level, g);
+    if (cd.wide == 0) d.output &= kNarrowOutput;
     if (d.kind == kInvalidDescriptor) return Fault(kTranslation, kClassInput, false, 0);
     if (d.output >> outputBits != 0) return Fault(kAddressSize, kClassInput, false, 0);
     if (d.kind == kLeafDescriptor) {
@@ -197,7 +201,8 @@ struct Attributes {
 inline Attributes AttributesOf(const StreamConfig& config, const WalkQuery& query) {
   Attributes a{query.write, query.privileged, query.instruction};
   if (config.privCfg >= 2) a.privileged = config.privCfg == 3;
-  if (config.instCfg >= 2 && !query.write) a.instruction = config.instCfg == 3;
+  if (config.instCfg >= 2) a.instruction = config.instCfg == 3;
+  if (a.write) a.instruction = false;  // writes are data
   return a;
 }
 // Sheet 4.6. A write needs write permission, whatever else it says it is.
@@ -209,8 +214,7 @@ inline bool Stage1Allows(uint8_t permissions, const Attributes& a) {
 }
 inline bool Stage2Allows(uint8_t permissions, const Attributes& a) {
   if (a.write) return (permissions & kUserWrite) != 0;
-  if ((permissions & kUserRead) == 0) return false;
-  return !a.instruction || (permissions & kUserExec) != 0;
+  return (permissions & (a.instruction ? kUserExec : kUserRead)) != 0;
 }
 inline uint8_t RightsOf(uint8_t permissions1, uint8_t permissions2, bool privileged) {
   const uint8_t both = (permissions1 >> (privileged ? 0 : 2)) & (permissions2 >> 2);

@@ -24,7 +24,7 @@ std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const ch
   ForEachInvariant<Sym>([&](const InvariantInfo& info, auto&&) { e.FindGroup(info.id); });
   for (const char* more : {kMonitor, kWellFormed, kContractGroup, kCanary}) e.FindGroup(more);
   e.Explore([&] {
-    OpRun run{&e, Sym(&e), world, faults, FreshState(&e, world, op.bounds), {}, {}};
+    OpRun run{&e, Sym(&e, op.split), world, faults, FreshState(&e, world, op.bounds), {}, {}};
     const View<Sym> before = run.s.view;
     EachInvariant(before, [&](const char*, const char*, const B& holds) { e.Assume(holds); });
     PreferSmall(&e, before);

@@ -48,6 +48,7 @@ struct OpProof {
   B (*run)(OpRun* run);
   // Rules of the World that it reads; when none, both presets are the same proof.
   bool reads_rules = false;
+  bool split = false;  // see Sym
 };
 
 // In the order of OpKind.

@@ -104,15 +104,16 @@ std::vector<OpProof> VfioOpProofs() {
   more.hwpts = 3, more.areas = 1, more.retained = 2;
   Bounds few;  // closing a context takes its objects one by one
   few.hwpts = 2, few.areas = 1, few.nesteds = few.viommus = few.vdevices = few.veventqs = 1;
-  few.ioases = 2, few.devices = 2;
+  few.hwpts = few.ioases = few.devices = 1;
   Bounds attach;
+  attach.devices = 2;
   attach.hwpts = 2, attach.areas = 1, attach.viommus = attach.nesteds = attach.vdevices = 1;
   attach.veventqs = 1;
   return {
       {"bind_iommufd", OpKind::kBindIommufd, more, RunBind},
       {"attach_iommufd_pt", OpKind::kAttachIommufdPt, attach, RunAttach},
-      {"detach_iommufd_pt", OpKind::kDetachIommufdPt, {}, RunDetach},
-      {"close (device)", OpKind::kClose, {}, RunCloseDevice},
+      {"detach_iommufd_pt", OpKind::kDetachIommufdPt, attach, RunDetach},
+      {"close (device)", OpKind::kClose, attach, RunCloseDevice},
       {"close (context)", OpKind::kClose, few, RunCloseContext},
   };
 }

@@ -195,7 +195,8 @@ class Sym {
   template <class Row> using Intervals = SymIntervals<Row>;
   template <class Row> using Bag = SymBag<Row>;
 
-  explicit Sym(Explorer* explorer) : explorer_(explorer) {}
+  // split: Merged and ChooseValue are case splits too, for Ops with few of them.
+  explicit Sym(Explorer* explorer, bool split = false) : explorer_(explorer), split_(split) {}
   Explorer* explorer() const { return explorer_; }
 
   static W Sel(const B& c, const W& a, const W& b) { return Select(c, a, b); }
@@ -205,6 +206,7 @@ class Sym {
   template <class F>
   auto Merged(F&& f) {
     using T = decltype(f());
+    if (split_) return f();
     auto results = std::make_shared<std::vector<T>>();
     std::shared_ptr<void> joined = explorer_->Merge(
         [&] { results->push_back(f()); },
@@ -235,6 +237,10 @@ class Sym {
   // The same without a case split: a fresh word says which place it is.
   template <class Row, class P, class T, class F>
   T ChooseValue(const SymBag<Row>& bag, P&& p, const T& otherwise, F&& f) {
+    if (split_) {
+      const Row* row = Choose(bag, p);
+      return row == nullptr ? otherwise : f(*row);
+    }
     const W which = explorer_->Fresh("chosen", 0xff);
     T value = otherwise;
     const auto& places = bag.places();
@@ -268,6 +274,7 @@ class Sym {
   static T Join(const B& c, const T& a, const T& b) { return SelectRow(c, a, b); }
 
   Explorer* explorer_;
+  bool split_;
 };
 
 // ---- Arbitrary states ----------------------------------------------------------------------------

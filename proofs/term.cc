@@ -2,6 +2,8 @@
 
 #include <z3.h>
 
+#include <utility>
+
 #include "proofs/explorer.h"
 #include "traces/check.h"
 
@@ -27,6 +29,33 @@ B MakeB(MakeBinary make, const W& a, const W& b) {
   Explorer* e = Of(a, b);
   return B(e, make(e->context(), TermOf(e, a), TermOf(e, b)));
 }
+// The other summand when `sum` is `part` + something; no explorer when it is not.
+W Rest(const W& sum, const W& part) {
+  if (sum.is_constant() || part.is_constant()) return 0;
+  Explorer* e = sum.explorer();
+  Z3_app app = Z3_to_app(e->context(), sum.term());
+  if (Z3_get_decl_kind(e->context(), Z3_get_app_decl(e->context(), app)) != Z3_OP_BADD) return 0;
+  if (Z3_get_app_num_args(e->context(), app) != 2) return 0;
+  for (unsigned i = 0; i < 2; ++i) {
+    if (Z3_get_app_arg(e->context(), app, i) != part.term()) continue;
+    const W rest(e, Z3_get_app_arg(e->context(), app, 1 - i));
+    uint64_t number = 0;  // back to a constant, so that it folds
+    if (Z3_get_ast_kind(e->context(), rest.term()) == Z3_NUMERAL_AST &&
+        Z3_get_numeral_uint64(e->context(), rest.term(), &number))
+      return W(number);
+    return rest;
+  }
+  return 0;
+}
+// The first of two summands; none when `sum` is no sum.
+W FirstSummand(const W& sum) {
+  if (sum.is_constant()) return 0;
+  Explorer* e = sum.explorer();
+  Z3_app app = Z3_to_app(e->context(), sum.term());
+  if (Z3_get_decl_kind(e->context(), Z3_get_app_decl(e->context(), app)) != Z3_OP_BADD) return 0;
+  return W(e, Z3_get_app_arg(e->context(), app, 0));
+}
+bool IsZero(const W& w) { return w.is_constant() && w.constant() == 0; }
 bool PowerOfTwo(const W& a) {
   return a.is_constant() && a.constant() != 0 && (a.constant() & (a.constant() - 1)) == 0;
 }
@@ -122,6 +151,16 @@ W W::operator++(int) {
 B operator==(const W& a, const W& b) {
   if (Both(a, b)) return a.constant() == b.constant();
   if (SameTerm(a, b)) return true;
+  // x + y == x + z and x + y == x, as sums that only one summand was added to.
+  for (const auto& [sum, other] : {std::pair(a, b), std::pair(b, a)}) {
+    const W rest = Rest(sum, other);
+    if (!IsZero(rest)) return rest == W(0);
+  }
+  const W first = FirstSummand(a);
+  if (!IsZero(first)) {
+    const W rest_a = Rest(a, first), rest_b = Rest(b, first);
+    if (!IsZero(rest_a) && !IsZero(rest_b)) return rest_a == rest_b;
+  }
   return MakeB(Z3_mk_eq, a, b);
 }
 B operator!=(const W& a, const W& b) { return !(a == b); }
@@ -169,6 +208,9 @@ B operator!=(const B& a, const B& b) { return !(a == b); }
 W Select(const B& c, const W& a, const W& b) {
   if (c.is_constant()) return c.constant() ? a : b;
   if (Both(a, b) ? a.constant() == b.constant() : SameTerm(a, b)) return a;
+  // What a counter becomes when something is added to it: the same counter, plus that or nothing.
+  if (const W more = Rest(a, b); !IsZero(more)) return b + Select(c, more, 0);
+  if (const W more = Rest(b, a); !IsZero(more)) return a + Select(c, 0, more);
   Explorer* e = c.explorer();
   return W(e, Z3_mk_ite(e->context(), c.term(), TermOf(e, a), TermOf(e, b)));
 }

@@ -6,7 +6,8 @@
 //   kConfig        STE of a stream that translates                                    (hw 8)
 //   kCd            a CD as fetched; with V = 0 only under rule invalidCdCacheable     (hw 8)
 //   kWalkStage1    a valid stage-1 table descriptor, under (VMID, ASID)
-//   kLeafStage1    a valid stage-1 leaf that raises neither F_ADDR_SIZE nor F_ACCESS; of a host-owned
+//   kLeafStage1    a valid stage-1 leaf that raises neither F_ADDR_SIZE nor F_ACCESS; of a
+//   host-owned
 //                  stage 1 (VMID 0), a page of an Area
 //   kLeafStage2    a page of an Area beneath a VMID
 //   kLeafCombined  a page through both; v1, v2: first and last VA of its stage-1 leaf, with the
@@ -42,10 +43,10 @@ struct Command {
   using W = typename D::W;
   W smmu{0}, opcode{0};
   W vmid{0}, asid{0};
-  W first{0}, last{0};  // addresses, inclusive
-  W leafOnly{0};        // 1: intermediate entries may survive
-  W leafSize{0};        // only leaves of this many bytes must go (TTL); 0: any
-  W nothing{0};         // 1: a reserved encoding, nothing must go
+  W first{0}, last{0};             // addresses, inclusive
+  W leafOnly{0};                   // 1: intermediate entries may survive
+  W leafSize{0};                   // only leaves of this many bytes must go (TTL); 0: any
+  W nothing{0};                    // 1: a reserved encoding, nothing must go
   W sid{0}, ssid{0}, sidRange{0};  // sidRange: log2 of the streams, aligned
 };
 
@@ -117,7 +118,8 @@ typename D::B Covers(const Command<D>& c, const RetainedRow<D>& r) {
   return r.smmu == c.smmu && (tlb || cfg);  // ATC_INV: no TLB entry (hw, "What may be stale")
 }
 
-// ---- Commands that the host makes -----------------------------------------------------------------
+// ---- Commands that the host makes
+// -----------------------------------------------------------------
 
 template <class D>
 Command<D> HostTlbi(uint64_t opcode, const HwptRow<D>& h, typename D::W first, typename D::W last) {
@@ -135,9 +137,11 @@ Command<D> HostCfgi(const DeviceRow<D>& device) {
   return c;
 }
 
-// ---- Commands of a guest ---------------------------------------------------------------------------
+// ---- Commands of a guest
+// ---------------------------------------------------------------------------
 
-// iommufd 20.2, Observed 3; hw 9. `refuse_reserved`: rule reservedCommandBitsRefused; `ril`: IDR3.RIL.
+// iommufd 20.2, Observed 3; hw 9. `refuse_reserved`: rule reservedCommandBitsRefused; `ril`:
+// IDR3.RIL.
 template <class D>
 HostCommand<D> TranslateCommand(typename D::W word0, typename D::W word1, typename D::W vmid,
                                 bool refuse_reserved, bool ril) {
@@ -162,6 +166,10 @@ HostCommand<D> TranslateCommand(typename D::W word0, typename D::W word1, typena
               fields(kTlbiNhVaa, va0, va1) || fields(kCfgiCd, 0xfffffffffffff0ff, 1) ||
               fields(kCfgiCdAll, 0xffffffff000000ff, 0) ||
               fields(kAtcInv, 0xfffffffffffffaff, 0xfffffffffffff03f);
+    // hw 7.1: without a TG the other range fields are reserved.
+    const B ranged = (word0 & W(0x01f1f000)) != W(0) || (word1 & W(0x300)) != W(0);
+    const B address = op(kTlbiNhVa) || op(kTlbiNhVaa);
+    allowed = allowed && !(address && (word1 & W(0xc00)) == W(0) && ranged);
   }
   out.allowed = D::Sel(allowed, W(1), W(0));
   out.needsStream = D::Sel(stream, W(1), W(0));

@@ -13,7 +13,9 @@ namespace {
 
 constexpr uint64_t kAsid = 0x42;
 constexpr uint64_t kVsid = 0x77;
-constexpr uint64_t Asid(uint64_t op, uint64_t asid) { return op | asid << 48; }
+constexpr uint64_t Asid(uint64_t op, uint64_t asid) {
+  return op | asid << 48;
+}
 
 // Offsets into the backing that a read at `va` may meet; a fault counts as its event number.
 std::set<uint64_t> Members(const Driver& d, uint64_t va, uint32_t device = 0) {
@@ -51,18 +53,18 @@ TEST_P(Stale, Leaf) {
 
 INSTANTIATE_TEST_SUITE_P(
     Sheet, Stale,
-    testing::Values(
-        Row{"NhAll", {}, {0x10, 0}}, Row{"NsnhAll", {}, {0x30, 0}},
-        Row{"NhAsid", {Asid(0x11, 0x43), 0}, {Asid(0x11, kAsid), 0}},
-        Row{"NhVaOtherAsid", {Asid(0x12, 0x43), 0x5000}, {Asid(0x12, kAsid), 0x5000}},
-        Row{"NhVaOtherPage", {Asid(0x12, kAsid), 0x6001}, {Asid(0x12, kAsid), 0x5001}},
-        Row{"NhVaa", {Asid(0x13, 0), 0x4001}, {Asid(0x13, 0), 0x5001}},
-        // TG 1, TTL 2 names 2 MiB leaves only; TTL 3 pages.
-        Row{"NhVaTtl", {Asid(0x12, kAsid), 0x5601}, {Asid(0x12, kAsid), 0x5701}},
-        // NUM 0, SCALE 2: pages 4 to 7; pages 8 to 11.
-        Row{"NhVaRange", {Asid(0x12, kAsid) | 2 << 20, 0x8401},
-            {Asid(0x12, kAsid) | 2 << 20, 0x4401}},
-        Row{"NotByConfig", {0x06 | kVsid << 32, 0}, {Asid(0x12, kAsid), 0x5001}}),
+    testing::Values(Row{"NhAll", {}, {0x10, 0}}, Row{"NsnhAll", {}, {0x30, 0}},
+                    Row{"NhAsid", {Asid(0x11, 0x43), 0}, {Asid(0x11, kAsid), 0}},
+                    Row{"NhVaOtherAsid", {Asid(0x12, 0x43), 0x5000}, {Asid(0x12, kAsid), 0x5000}},
+                    Row{"NhVaOtherPage", {Asid(0x12, kAsid), 0x6001}, {Asid(0x12, kAsid), 0x5001}},
+                    Row{"NhVaa", {Asid(0x13, 0), 0x4001}, {Asid(0x13, 0), 0x5001}},
+                    // TG 1, TTL 2 names 2 MiB leaves only; TTL 3 pages.
+                    Row{"NhVaTtl", {Asid(0x12, kAsid), 0x5601}, {Asid(0x12, kAsid), 0x5701}},
+                    // NUM 0, SCALE 2: pages 4 to 7; pages 8 to 11.
+                    Row{"NhVaRange",
+                        {Asid(0x12, kAsid) | 2 << 20, 0x8401},
+                        {Asid(0x12, kAsid) | 2 << 20, 0x4401}},
+                    Row{"NotByConfig", {0x06 | kVsid << 32, 0}, {Asid(0x12, kAsid), 0x5001}}),
     [](const auto& info) { return std::string(info.param.name); });
 
 // A table pointer changes: L2[0] from 0x104000 to 0x105000, whose entry 5 is another page.

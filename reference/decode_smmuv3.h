@@ -1,5 +1,5 @@
-// The SMMUv3's structures, decoded bit by bit: pure functions over the domain (hw 2.1, 3, 4.1). What
-// each field means stands in the sheet; levels, granules (log2 of bytes) and IDRs are native.
+// The SMMUv3's structures, decoded bit by bit: pure functions over the domain (hw 2.1, 3, 4.1).
+// What each field means stands in the sheet; levels, granules (log2 of bytes) and IDRs are native.
 #ifndef TWINWALK_REFERENCE_DECODE_SMMUV3_H_
 #define TWINWALK_REFERENCE_DECODE_SMMUV3_H_
 
@@ -35,7 +35,9 @@ typename D::W Min(typename D::W a, typename D::W b) {
 }
 
 // hw 4: address bits that one entry of a table at `level` decides from here up.
-constexpr int ShiftOf(int level, int granule) { return granule + (3 - level) * (granule - 3); }
+constexpr int ShiftOf(int level, int granule) {
+  return granule + (3 - level) * (granule - 3);
+}
 constexpr bool BlockAllowed(int level, int granule) {
   return granule == 12 ? level == 1 || level == 2 : level == 2;  // L1 of 64K: 52-bit only, not here
 }
@@ -50,7 +52,8 @@ typename D::W SizeOfCode(typename D::W code) {
   return bits;
 }
 
-// ---- hw 4.1: one descriptor ------------------------------------------------------------------------
+// ---- hw 4.1: one descriptor
+// ------------------------------------------------------------------------
 
 template <class D>
 typename D::W OutputOf(typename D::W word, int lowest, int granule) {
@@ -89,7 +92,7 @@ Descriptor<D> DecodeStage1(typename D::W word, int level, int granule) {
   const auto grant = [](B when, uint64_t bits) { return D::Sel(when, W(bits), W(0)); };
   const W permissions = W(uint64_t{kPrivRead}) | grant(!read_only, kPrivWrite) |
                         grant(user, kUserRead) | grant(user_write, kUserWrite) |
-                        grant(Bits(word, 53, 53) == W(0) && !user_write, kPrivExec) |
+                        grant(Bits(word, 53, 53) == W(0), kPrivExec) |
                         grant(Bits(word, 54, 54) == W(0), kUserExec);
   const W limits = grant(Bits(word, 61, 61) != W(0), kNoUser) |
                    grant(Bits(word, 62, 62) != W(0), kNoWrite) |
@@ -115,7 +118,8 @@ Descriptor<D> DecodeStage2(typename D::W word, int level, int granule) {
   return out;
 }
 
-// ---- hw 3: a context descriptor --------------------------------------------------------------------
+// ---- hw 3: a context descriptor
+// --------------------------------------------------------------------
 
 // One half of a CD. REQUIRES nothing; `legal` says whether the fields hold.
 template <class D>
@@ -157,6 +161,7 @@ ContextDescriptor<D> DecodeCd(typename D::W w0, typename D::W w1, typename D::W 
   };
   ContextDescriptor<D> cd;
   cd.asid = Bits(w0, 63, 48);
+  cd.wide = W(uint64_t{OutputBits(idr) == 52});
   cd.outputBits = Min<D>(SizeOfCode<D>(Bits(w0, 34, 32)), W(OutputBits(idr)));
   const CdHalf<D> h0 = DecodeHalf<D>(Bits(w0, 5, 0), granule(tg0, 0, 2, 1), Bits(w0, 14, 14), w1,
                                      cd.outputBits, idr);
@@ -174,15 +179,16 @@ ContextDescriptor<D> DecodeCd(typename D::W w0, typename D::W w1, typename D::W 
   const auto set = [&](int bit) { return Bits(w0, bit, bit) != W(0); };
   const B stall = set(44);
   const B legal = set(31) && set(41) && h0.legal != W(0) && h1.legal != W(0) &&
-                  !set(15) &&                           // ENDI: little-endian tables only
-                  (B(!term_model) || set(46)) &&        // A
+                  !set(15) &&                     // ENDI: little-endian tables only
+                  (B(!term_model) || set(46)) &&  // A
                   (B(stall_model != 1) || !stall) && (B(stall_model != 2) || stall) &&
                   (B(httu >= 1) || !set(43)) && (B(httu >= 2) || !set(42));  // HA, HD
   cd.legal = Flag<D>(legal);
   return cd;
 }
 
-// ---- hw 2.1: a stream table entry ------------------------------------------------------------------
+// ---- hw 2.1: a stream table entry
+// ------------------------------------------------------------------
 
 // Words 0 to 3.
 template <class D>
@@ -204,15 +210,16 @@ StreamEntry<D> DecodeSte(const std::array<typename D::W, 4>& w, const Idr& idr) 
 
   const B substreams = ste.s1cdmax != W(0);
   const W eats = Bits(w[1], 29, 28);
-  const B bad1 = s1 && (B(!has_s1) || (substreams && (ste.s1fmt == W(3) || ste.s1dss == W(3))) ||
-                        ste.s1cdmax > W(ssid_size) ||
-                        (B(stall_model != 0) && Bits(w[1], 27, 27) != W(0)));
+  const B bad1 =
+      s1 && (B(!has_s1) || (substreams && (ste.s1fmt == W(3) || ste.s1dss == W(3))) ||
+             ste.s1cdmax > W(ssid_size) || (B(stall_model != 0) && Bits(w[1], 27, 27) != W(0)));
 
   const W tg = Bits(w[2], 47, 46), sl0 = Bits(w[2], 39, 38), t0sz = Bits(w[2], 37, 32);
   ste.s2granule = D::Sel(tg == W(0), W(12), D::Sel(tg == W(2), W(14), W(16)));
   const B big = ste.s2granule == W(16);
   const W code_bits = Min<D>(SizeOfCode<D>(Bits(w[2], 50, 48)), W(OutputBits(idr)));
   ste.s2outputBits = D::Sel(big, code_bits, Min<D>(code_bits, W(48)));
+  ste.wide = W(uint64_t{OutputBits(idr) == 52});
   ste.s2size = W(64) - t0sz;
   ste.s2level = D::Sel(tg == W(0), W(2), W(3)) - sl0;
   // 4.3: index bits of the first look-up, at most 16 concatenated tables.
@@ -221,17 +228,16 @@ StreamEntry<D> DecodeSte(const std::array<typename D::W, 4>& w, const Idr& idr) 
   const B empty = ste.s2size <= shift;
   const B wide = !empty && ste.s2size - shift > stride + W(4);
   const W lowest = W(64) - ste.s2outputBits;
-  const B size_bad = (B(!stt) && t0sz > W(39)) || t0sz > W(48) || t0sz < lowest ||
-                     (!big && t0sz < W(16));
-  const B bad2 = s2 && (B(!has_s2) || tg == W(3) || size_bad || sl0 == W(3) || empty || wide ||
-                        Exceeds(ste.s2ttb, ste.s2outputBits) || Bits(w[2], 51, 51) == W(0) ||
-                        Bits(w[2], 52, 52) != W(0) ||
-                        (B(stall_model == 1) && Bits(w[2], 57, 57) != W(0)));
+  const B size_bad =
+      (B(!stt) && t0sz > W(39)) || t0sz > W(48) || t0sz < lowest || (!big && t0sz < W(16));
+  const B bad2 =
+      s2 && (B(!has_s2) || tg == W(3) || size_bad || sl0 == W(3) || empty || wide ||
+             Exceeds(ste.s2ttb, ste.s2outputBits) || Bits(w[2], 51, 51) == W(0) ||
+             Bits(w[2], 52, 52) != W(0) || (B(stall_model == 1) && Bits(w[2], 57, 57) != W(0)));
   const B bad_ats = B(ats) && (eats == W(3) || (eats == W(2) && !(s1 && s2)));
   const B valid = Bits(w[0], 0, 0) != W(0);
   const B aborts = Bits(config, 2, 2) == W(0);
-  ste.verdict = D::Sel(!valid, W(1),
-                       D::Sel(aborts, W(2), Flag<D>(bad1 || bad2 || bad_ats)));
+  ste.verdict = D::Sel(!valid, W(1), D::Sel(aborts, W(2), Flag<D>(bad1 || bad2 || bad_ats)));
   return ste;
 }
 

@@ -104,8 +104,8 @@ Result<D> Destroy(const Env<D>& env, const State<D>& s, Objects<D> from, const D
 // 1: the last reference to a context is gone. Its devices were unbound and its event files closed
 // before; what is left goes depth-first.
 template <class D>
-void CloseContext(const Env<D>& env, const State<D>& s, Objects<D> from,
-                  Tombstones<D>& tombstones, typename D::W context) {
+void CloseContext(const Env<D>& env, const State<D>& s, Objects<D> from, Tombstones<D>& tombstones,
+                  typename D::W context) {
   using W = typename D::W;
   const auto mine = [&](const auto& row) { return (row.key >> W(32)) == context; };
   while (const VeventqRow<D>* row = from.veventqs.Pick(mine))

@@ -42,8 +42,7 @@ Shell::Member Shell::Look(const Slice& slice, const AccessOut<Concrete>& out) co
   }
   if (!slice.in.write) {
     m.data.assign(slice.in.length, '\0');
-    if (out.event == 0)
-      processes_.ReadBytes(out.backing, out.offset, m.data.data(), m.data.size());
+    if (out.event == 0) processes_.ReadBytes(out.backing, out.offset, m.data.data(), m.data.size());
   }
   return m;
 }
@@ -81,9 +80,8 @@ std::vector<FaultRecord> Shell::CommitTo(State<Concrete>* s, const Slice& slice,
                                          const AccessOut<Concrete>& out) const {
   View<Real>& v = s->view;
   std::vector<FaultRecord> records;
-  for (const Delivered<Real>& d :
-       Commit(MakeEnv(), *s, v.retained, v.accesses, v.veventqs, s->log, v.events, slice.in, out,
-              slice.copies, slice.stride)) {
+  for (const Delivered<Real>& d : Commit(MakeEnv(), *s, v.retained, v.accesses, v.veventqs, s->log,
+                                         v.events, slice.in, out, slice.copies, slice.stride)) {
     records.push_back({d.queue, static_cast<uint32_t>(d.position), d.words});
   }
   return records;
@@ -178,8 +176,8 @@ GuidedStep Shell::DoDma(const Op& op, const Outcome* wanted) {
     outcome.data += taken.data;
   }
   if (wanted != nullptr && step.match == Match::kEqual) {
-    const bool pieces = (wanted->known & Outcome::kPieces) == 0 ||
-                        wanted->pieces.size() == outcome.pieces.size();
+    const bool pieces =
+        (wanted->known & Outcome::kPieces) == 0 || wanted->pieces.size() == outcome.pieces.size();
     const bool exact = wanted->known != Outcome().known || *wanted == outcome;
     if (!pieces || !exact) step.match = Match::kDifferent;
   }
@@ -199,8 +197,9 @@ Outcome Shell::Peek(const Op& op) const {
   return out;
 }
 
-// The product of the pieces' members. What an earlier piece wrote is not seen by the walk of a later
-// one here (it is in Step): no difference unless a DMA rewrites the tables that it is walked by.
+// The product of the pieces' members. What an earlier piece wrote is not seen by the walk of a
+// later one here (it is in Step): no difference unless a DMA rewrites the tables that it is walked
+// by.
 std::vector<Outcome> Shell::Permitted(const Op& op, size_t limit) const {
   if (op.kind != OpKind::kDma) return {};
   std::vector<Slice> slices;

@@ -32,8 +32,8 @@ class Host {
   virtual std::vector<Run<D>> Resolve(W process, W va, W length, W rights) = 0;
   // A word that a guest or user owns. In a proof: fresh each time.
   virtual W ReadGuest(W backing, W offset) = 0;
-  // A retained row that an access need not choose because present memory makes the very same one: an
-  // optimisation of the search (machine.cc). In a proof, and when in doubt: false.
+  // A retained row that an access need not choose because present memory makes the very same one:
+  // an optimisation of the search (machine.cc). In a proof, and when in doubt: false.
   virtual B Redundant(const RetainedRow<D>&) { return B(false); }
 };
 
@@ -82,8 +82,7 @@ template <class D>
 typename D::B AllocationFails(Allocator<D>& allocator) {
   using W = typename D::W;
   const typename D::B fails = allocator.failIn == W(1);
-  allocator.failIn =
-      D::Sel(allocator.failIn == W(0), W(0), allocator.failIn - W(1));
+  allocator.failIn = D::Sel(allocator.failIn == W(0), W(0), allocator.failIn - W(1));
   return fails;
 }
 

@@ -7,7 +7,7 @@
 namespace twinwalk::reference {
 namespace {
 
-constexpr uint32_t kPollIn = 0x41;   // IN, RDNORM
+constexpr uint32_t kPollIn = 0x41;    // IN, RDNORM
 constexpr uint32_t kPollAll = 0x145;  // and OUT, WRNORM
 constexpr uint32_t kPollNval = 0x20;
 constexpr uint64_t kMarkerBytes = 8;

@@ -16,9 +16,8 @@ struct HwptPlan {
 
 // TRACE 3: the tag, then joining the IOAS (5: alignment and reservations, then pins).
 template <class D>
-HwptPlan<D> PlanHwpt(const Env<D>& env, const State<D>& s, Areas<D>& areas,
-                     typename D::W context, typename D::W ioas, typename D::W smmu,
-                     bool nest_parent) {
+HwptPlan<D> PlanHwpt(const Env<D>& env, const State<D>& s, Areas<D>& areas, typename D::W context,
+                     typename D::W ioas, typename D::W smmu, bool nest_parent) {
   using W = typename D::W;
   using B = typename D::B;
   const View<D>& v = s.view;
@@ -26,9 +25,8 @@ HwptPlan<D> PlanHwpt(const Env<D>& env, const State<D>& s, Areas<D>& areas,
   HwptRow<D>& row = plan.row;
   row.ioas = ioas, row.smmu = smmu;
   row.nestParent = W(nest_parent ? 1 : 0);
-  const W limit = OfSmmu(env, smmu, [&](const SmmuConfig& c) {
-    return nest_parent ? c.vmidLimit : c.asidLimit;
-  });
+  const W limit = OfSmmu(
+      env, smmu, [&](const SmmuConfig& c) { return nest_parent ? c.vmidLimit : c.asidLimit; });
   const auto key = [&](W tag) {
     return nest_parent ? TagKey(smmu, tag, W(0)) : TagKey(smmu, W(0), tag);
   };
@@ -76,8 +74,8 @@ void MakeHwpt(const Env<D>& env, Spaces<D>& to, const HwptPlan<D>& plan) {
   });
 }
 
-// Frees a paging HWPT that nothing uses: its tag is invalidated whole, then its memory unpinned when
-// it was the last of its IOAS, then its tables and its tag are free (TRACE 5).
+// Frees a paging HWPT that nothing uses: its tag is invalidated whole, then its memory unpinned
+// when it was the last of its IOAS, then its tables and its tag are free (TRACE 5).
 template <class D>
 void FreeHwpt(const Env<D>& env, Spaces<D>& from, const HwptRow<D>& gone) {
   using W = typename D::W;
@@ -114,7 +112,8 @@ void FreeHwpt(const Env<D>& env, Spaces<D>& from, const HwptRow<D>& gone) {
   from.tags.EraseWhere([&](const TagRow<D>& t) { return t.key == tag; });
 }
 
-// ---- HWPT_ALLOC ------------------------------------------------------------------------------------
+// ---- HWPT_ALLOC
+// ------------------------------------------------------------------------------------
 
 enum HwptFlags : uint64_t { kNestParent = 1, kDirtyTracking = 2, kFaultIdValid = 4, kPasid = 8 };
 
@@ -127,8 +126,7 @@ Result<D> HwptAllocPaging(const Env<D>& env, const State<D>& s, Spaces<D> to,
   using B = typename D::B;
   const auto has = [&](uint64_t flag) { return (in.flags & W(flag)) != W(0); };
   const B refused = (in.flags & ~W(15)) != W(0) || has(kDirtyTracking) ||
-                    (has(kNestParent) && (has(kFaultIdValid) || has(kPasid))) ||
-                    in.dataLen != W(0);
+                    (has(kNestParent) && (has(kFaultIdValid) || has(kPasid))) || in.dataLen != W(0);
   if (refused) return Fail<D>(EOPNOTSUPP);
   const bool nest_parent = has(kNestParent) ? true : false;
   HwptPlan<D> plan = PlanHwpt(env, s, to.areas, in.context, ioas, smmu, nest_parent);
@@ -148,8 +146,7 @@ typename D::B VsteAllowed(typename D::W ste0, typename D::W ste1) {
   using B = typename D::B;
   const W config = (ste0 >> W(1)) & W(7);
   const W eats = (ste1 >> W(28)) & W(3);
-  const B clean = (ste0 & W(0x07f0000000000000)) == W(0) &&
-                  (ste1 & ~W(0x380000ff)) == W(0);
+  const B clean = (ste0 & W(0x07f0000000000000)) == W(0) && (ste1 & ~W(0x380000ff)) == W(0);
   return (ste0 & W(1)) == W(0) ||
          (clean && (config == W(0) || config == W(4) || config == W(5)) && eats <= W(1));
 }

@@ -1,4 +1,5 @@
-// HWPT_INVALIDATE on a vIOMMU: a guest's own commands (iommufd 13, Observed 2..5; hw 7, 9; TRACE 3).
+// HWPT_INVALIDATE on a vIOMMU: a guest's own commands (iommufd 13, Observed 2..5; hw 7, 9; TRACE
+// 3).
 #ifndef TWINWALK_REFERENCE_INVALIDATE_H_
 #define TWINWALK_REFERENCE_INVALIDATE_H_
 
@@ -22,8 +23,8 @@ bool Prepare(const Env<D>& env, const View<D>& v, const ViommuRow<D>& viommu,
   using W = typename D::W;
   const W vmid = v.hwpts.Sum([&](const HwptRow<D>& h) { return h.key == viommu.hwpt; },
                              [](const HwptRow<D>& h) { return h.vmid; });
-  const HostCommand<D> host = TranslateCommand<D>(
-      words[0], words[1], vmid, env.world.rules.reservedCommandBitsRefused, ril);
+  const HostCommand<D> host = TranslateCommand<D>(words[0], words[1], vmid,
+                                                  env.world.rules.reservedCommandBitsRefused, ril);
   if (host.allowed == W(0)) return false;
   W word0 = host.word0;
   out->row.viommu = viommu.key;
@@ -31,9 +32,8 @@ bool Prepare(const Env<D>& env, const View<D>& v, const ViommuRow<D>& viommu,
   out->row.opcode = host.word0 & W(0xff);
   if (host.needsStream != W(0)) {
     const W virt = StreamOf(words[0]);
-    const VdeviceRow<D>* vdevice = v.vdevices.Pick([&](const VdeviceRow<D>& vd) {
-      return vd.viommu == viommu.key && vd.virtId == virt;
-    });
+    const VdeviceRow<D>* vdevice = v.vdevices.Pick(
+        [&](const VdeviceRow<D>& vd) { return vd.viommu == viommu.key && vd.virtId == virt; });
     if (vdevice == nullptr) return false;
     const W device = vdevice->device;
     const W sid = v.devices.Sum([&](const DeviceRow<D>& d) { return d.key == device; },
@@ -81,8 +81,8 @@ Result<D> HwptInvalidate(const Env<D>& env, const State<D>& s, Retaineds<D>& ret
   constexpr size_t kBatch = 63;
   const View<D>& v = s.view;
   if (in.reserved != W(0)) return Fail<D>(EOPNOTSUPP);
-  if (in.entryNum != W(0) && (in.nullPtr || in.entryLen == W(0) || in.entryLen > W(4096) ||
-                              in.entryNum > W(1 << 19)))
+  if (in.entryNum != W(0) &&
+      (in.nullPtr || in.entryLen == W(0) || in.entryLen > W(4096) || in.entryNum > W(1 << 19)))
     return Fail<D>(EINVAL);
   const W key = NameOf(in.context, in.hwptId);
   const auto is = [&](const auto& row) { return row.key == key; };
@@ -103,9 +103,10 @@ Result<D> HwptInvalidate(const Env<D>& env, const State<D>& s, Retaineds<D>& ret
   if (in.entryNum == W(0) || in.dataType != W(1)) return Fail<D>(EINVAL);
   if (in.copyError != 0) return Fail<D>(static_cast<int>(in.copyError));
 
-  const bool ril = OfSmmu(env, viommu.smmu, [](const SmmuConfig& c) {
-    return c.idr[3] >> 10 & 1;
-  }) != W(0) ? true : false;
+  const bool ril =
+      OfSmmu(env, viommu.smmu, [](const SmmuConfig& c) { return c.idr[3] >> 10 & 1; }) != W(0)
+          ? true
+          : false;
   const size_t total = in.commands.size();
   for (size_t begin = 0; begin < total; begin += kBatch) {
     const size_t end = begin + kBatch < total ? begin + kBatch : total;

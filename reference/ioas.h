@@ -27,7 +27,8 @@ Result<D> IoasAlloc(const Env<D>& env, const State<D>& s, Ioases<D>& ioases,
   return Made<D>(id);
 }
 
-// 6.2: only the checks; the holes are read off the state by IovaHoles (holes.h). values[1]: alignment.
+// 6.2: only the checks; the holes are read off the state by IovaHoles (holes.h). values[1]:
+// alignment.
 template <class D>
 Result<D> IoasIovaRanges(const State<D>& s, typename D::W context, typename D::W id,
                          typename D::W reserved) {
@@ -41,7 +42,8 @@ Result<D> IoasIovaRanges(const State<D>& s, typename D::W context, typename D::W
   return r;
 }
 
-// ---- 6.5 MAP ---------------------------------------------------------------------------------------
+// ---- 6.5 MAP
+// ---------------------------------------------------------------------------------------
 
 // The holes of `ioas` that automatic placement may use are searched outside of the domain: see
 // PlaceIova (holes.h). Declared here, defined for the concrete domain only.
@@ -124,8 +126,7 @@ Result<D> IoasMap(const Env<D>& env, const State<D>& s, Areas<D>& areas, Account
   if (in.iova == ~W(0) || in.length == ~W(0)) return Fail<D>(EOVERFLOW);
   if ((in.flags & W(6)) == W(0)) return Fail<D>(EINVAL);
   const W ioas = NameOf(in.context, in.ioasId);
-  if (!v.ioases.Any([&](const IoasRow<D>& row) { return row.key == ioas; }))
-    return Fail<D>(ENOENT);
+  if (!v.ioases.Any([&](const IoasRow<D>& row) { return row.key == ioas; })) return Fail<D>(ENOENT);
   if (in.userVa + in.length < in.userVa) return Fail<D>(EOVERFLOW);
   if (in.length == W(0) || in.length > ~W(0) - W(4096)) return Fail<D>(EINVAL);
   Result<D> r = ChooseIova(env, v, ioas, in);
@@ -147,7 +148,7 @@ Result<D> IoasMap(const Env<D>& env, const State<D>& s, Areas<D>& areas, Account
     return r;
   }
   std::vector<PinPlan<D>> plan;
-  if (const int err = PlanPin(env, accounts, row, &plan)) return Fail<D>(err);
+  if (const int err = PlanPin(env, areas, accounts, row, &plan)) return Fail<D>(err);
   if (in.writable && AllocationFails(allocator)) return Fail<D>(ENOMEM);
   const std::vector<AreaRow<D>> rows = RowsOf<D>(plan[0]);
   Charge(env, accounts, rows);
@@ -160,10 +161,11 @@ Result<D> IoasMap(const Env<D>& env, const State<D>& s, Areas<D>& areas, Account
   return r;
 }
 
-// ---- 6.8 UNMAP -------------------------------------------------------------------------------------
+// ---- 6.8 UNMAP
+// -------------------------------------------------------------------------------------
 
-// Hardware forgets first..last of `ioas`: for each HWPT of it, stage 2 by TLBI_S2_IPA and TLBI_NH_ALL,
-// a host-owned stage 1 by TLBI_NH_VA (hw 9; TRACE 5).
+// Hardware forgets first..last of `ioas`: for each HWPT of it, stage 2 by TLBI_S2_IPA and
+// TLBI_NH_ALL, a host-owned stage 1 by TLBI_NH_VA (hw 9; TRACE 5).
 template <class D>
 void InvalidateRange(const Env<D>& env, const View<D>& v, Retaineds<D>& retained,
                      typename D::W ioas, typename D::W first, typename D::W last,
@@ -173,7 +175,8 @@ void InvalidateRange(const Env<D>& env, const View<D>& v, Retaineds<D>& retained
   const auto concerned = [&](const HwptRow<D>& h) {
     B yes = when && h.ioas == ioas;
     if (env.faults.unmapForgetsSpace) {
-      yes = yes && !v.hwpts.Any([&](const HwptRow<D>& o) { return o.ioas == ioas && o.key < h.key; });
+      yes =
+          yes && !v.hwpts.Any([&](const HwptRow<D>& o) { return o.ioas == ioas && o.key < h.key; });
     }
     return yes;
   };
@@ -214,26 +217,29 @@ typename D::W RemoveAreas(const Env<D>& env, const View<D>& v, Areas<D>& areas,
   };
   const B any = areas.Any(goes);
   const W bytes = areas.Sum(goes, [](const AreaRow<D>& a) { return a.last - a.first + W(1); });
-  areas.EachIndex([&](B a_present, const AreaRow<D>& a) {
+  const Areas<D> before = areas;  // to announce and to account by: walks no longer find the rows
+  areas.EraseOverlapping(ioas, first, last, goes);
+  before.EachIndex([&](B a_present, const AreaRow<D>& a) {
     v.hwpts.EachIndex([&](B h_present, const HwptRow<D>& h) {
       AnnounceMapping(env, MicroStepKind::kMapGone,
                       a_present && goes(a) && h_present && h.ioas == ioas, h, a);
     });
   });
   InvalidateRange(env, v, retained, ioas, first, last, any);
-  AnnounceUnpinned<D>(env, areas, goes);
-  accounts.UpdateWhere([](const AccountRow<D>&) { return B(true); }, [&](AccountRow<D>& account) {
-    account.pinned -=
-        areas.Sum([&](const AreaRow<D>& a) { return goes(a) && a.account == account.key; },
-                  [](const AreaRow<D>& a) { return a.pinned; });
-  });
-  areas.EraseOverlapping(ioas, first, last, goes);
+  AnnounceUnpinned<D>(env, before, goes);
+  accounts.UpdateWhere(
+      [](const AccountRow<D>&) { return B(true); },
+      [&](AccountRow<D>& account) {
+        account.pinned -=
+            before.Sum([&](const AreaRow<D>& a) { return goes(a) && a.account == account.key; },
+                       [](const AreaRow<D>& a) { return a.pinned; });
+      });
   return bytes;
 }
 
 template <class D>
-Result<D> IoasUnmap(const Env<D>& env, const State<D>& s, Areas<D>& areas,
-                    Accounts<D>& accounts, Retaineds<D>& retained, const IoasUnmapIn<D>& in) {
+Result<D> IoasUnmap(const Env<D>& env, const State<D>& s, Areas<D>& areas, Accounts<D>& accounts,
+                    Retaineds<D>& retained, const IoasUnmapIn<D>& in) {
   using W = typename D::W;
   using B = typename D::B;
   const View<D>& v = s.view;
@@ -243,8 +249,7 @@ Result<D> IoasUnmap(const Env<D>& env, const State<D>& s, Areas<D>& areas,
   if (!all && (in.iova == ~W(0) || in.length == ~W(0))) return Fail<D>(EOVERFLOW);
   if (in.length == W(0)) return Fail<D>(EINVAL);
   if (!all && last < first) return Fail<D>(EOVERFLOW);
-  if (!v.ioases.Any([&](const IoasRow<D>& row) { return row.key == ioas; }))
-    return Fail<D>(ENOENT);
+  if (!v.ioases.Any([&](const IoasRow<D>& row) { return row.key == ioas; })) return Fail<D>(ENOENT);
   Result<D> r;
   if (all) {
     r.values[0] = RemoveAreas(env, v, areas, accounts, retained, ioas, W(0), ~W(0));

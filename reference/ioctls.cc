@@ -30,7 +30,9 @@ bool IsVfio(OpKind kind) {
          kind == OpKind::kDetachIommufdPt;
 }
 
-uint64_t Readable(const Op& op) { return op.readable == 65535 ? ~uint64_t{0} : op.readable; }
+uint64_t Readable(const Op& op) {
+  return op.readable == 65535 ? ~uint64_t{0} : op.readable;
+}
 
 // TRACE 2. 0, or why the struct cannot be copied in.
 int FramingError(const Op& op) {
@@ -71,7 +73,8 @@ std::string_view BufferOf(const Op& op) {
 }
 uint64_t Word(std::string_view bytes, size_t at) {
   uint64_t word = 0;
-  if (at < bytes.size()) std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
+  if (at < bytes.size())
+    std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
   return word;
 }
 
@@ -124,8 +127,7 @@ Outcome Shell::DoAttach(const Op& op, const File& file) {
   attach.flags = in.flags, attach.ptId = in.ptId, attach.pasid = in.pasid;
   attach.writable = Writable(op);
   View<Real>& v = s_.view;
-  return ToOutcome(
-      Attach(MakeEnv(), s_, v.devices, v.nesteds, SpacesOf(s_), s_.allocator, attach));
+  return ToOutcome(Attach(MakeEnv(), s_, v.devices, v.nesteds, SpacesOf(s_), s_.allocator, attach));
 }
 
 // 19.3
@@ -135,8 +137,7 @@ Outcome Shell::DoDetach(const Op& op, const File& file) {
   DetachIn<Real> detach;
   detach.device = uint64_t{file.device} + 1;
   detach.flags = in.flags;
-  return ToOutcome(
-      Detach(MakeEnv(), s_.view.devices, s_.view.nesteds, SpacesOf(s_), detach));
+  return ToOutcome(Detach(MakeEnv(), s_.view.devices, s_.view.nesteds, SpacesOf(s_), detach));
 }
 
 Outcome Shell::DoIommufd(const Op& op, uint64_t context) {
@@ -147,15 +148,14 @@ Outcome Shell::DoIommufd(const Op& op, uint64_t context) {
     return out.err == 0 && !writable ? Error(EFAULT) : out;
   };
   if (op.kind == OpKind::kIoasAlloc) {
-    return ToOutcome(IoasAlloc(env, s_, v.ioases, s_.allocator,
-                               {context, op.ioasAlloc.flags, writable}));
+    return ToOutcome(
+        IoasAlloc(env, s_, v.ioases, s_.allocator, {context, op.ioasAlloc.flags, writable}));
   }
   if (op.kind == OpKind::kIoasMap) {
     const IoasMapArgs& in = op.ioasMap;
-    return written(ToOutcome(IoasMap(
-        env, s_, v.areas, v.accounts, s_.allocator,
-        {context, uint64_t{op.process} + 1, in.ioasId, in.flags, in.reserved, in.userVa, in.length,
-         in.iova, writable})));
+    return written(ToOutcome(IoasMap(env, s_, v.areas, v.accounts, s_.allocator,
+                                     {context, uint64_t{op.process} + 1, in.ioasId, in.flags,
+                                      in.reserved, in.userVa, in.length, in.iova, writable})));
   }
   if (op.kind == OpKind::kIoasUnmap) {
     const IoasUnmapArgs& in = op.ioasUnmap;
@@ -246,10 +246,10 @@ Outcome Shell::DoHwptAlloc(const Op& op, uint64_t context) {
 // 16
 Outcome Shell::DoVeventqAlloc(const Op& op, uint64_t context) {
   const VeventqAllocArgs& in = op.veventqAlloc;
-  Outcome out = ToOutcome(
-      VeventqAlloc(MakeEnv(), s_, s_.view.veventqs, s_.view.viommus, s_.allocator,
-                   {context, in.flags, in.viommuId, in.type, in.depth,
-                    Field(op, in.reserved, 28, 4), Writable(op)}));
+  Outcome out =
+      ToOutcome(VeventqAlloc(MakeEnv(), s_, s_.view.veventqs, s_.view.viommus, s_.allocator,
+                             {context, in.flags, in.viommuId, in.type, in.depth,
+                              Field(op, in.reserved, 28, 4), Writable(op)}));
   if (out.err != 0) return out;
   File file;
   file.kind = FileKind::kVeventq;
@@ -282,9 +282,9 @@ Outcome Shell::DoInvalidate(const Op& op, uint64_t context) {
       inval.commands.push_back({Word(entry, 0), Word(entry, 8)});
     }
   }
-  const Result<Real> r =
-      HwptInvalidate(MakeEnv(), s_, s_.view.retained, s_.view.commands, inval);
-  Outcome out = Error(Writable(op) ? r.err : EFAULT);  // entry_num is always written
+  const Result<Real> r = HwptInvalidate(MakeEnv(), s_, s_.view.retained, s_.view.commands, inval);
+  if (!Writable(op)) return Error(EFAULT);  // entry_num is always written, also with an error
+  Outcome out = Error(r.err);
   out.values[0] = r.values[0];
   return out;
 }

@@ -24,17 +24,16 @@ typename D::B LeadsTo(const View<D>& v, typename D::W hwpt, typename D::W ioas) 
 template <class D>
 typename D::W ApertureLast(const Env<D>& env, typename D::W smmu, typename D::W nest_parent) {
   using W = typename D::W;
-  const W stage2 = OfSmmu(env, smmu, [](const SmmuConfig& c) {
-    return (uint64_t{1} << OutputBits(c.idr)) - 1;
-  });
+  const W stage2 =
+      OfSmmu(env, smmu, [](const SmmuConfig& c) { return (uint64_t{1} << OutputBits(c.idr)) - 1; });
   return D::Sel(nest_parent != W(0), stage2, W((uint64_t{1} << 48) - 1));
 }
 
 // Whether first..last touches an address that `ioas` may not map (iommufd 5, 10.4): beyond the
 // aperture of one of its HWPTs, or in the software MSI window of a device attached to it.
 template <class D>
-typename D::B Reserved(const Env<D>& env, const View<D>& v, typename D::W ioas,
-                       typename D::W first, typename D::W last) {
+typename D::B Reserved(const Env<D>& env, const View<D>& v, typename D::W ioas, typename D::W first,
+                       typename D::W last) {
   using W = typename D::W;
   using B = typename D::B;
   const B beyond = v.hwpts.Any([&](const HwptRow<D>& h) {
@@ -43,9 +42,8 @@ typename D::B Reserved(const Env<D>& env, const View<D>& v, typename D::W ioas,
   const World& world = env.world;
   const B in_window = B(world.swMsiFirst <= world.swMsiLast) && first <= W(world.swMsiLast) &&
                       last >= W(world.swMsiFirst);
-  const B window = v.devices.Any([&](const DeviceRow<D>& d) {
-    return d.attached != W(0) && LeadsTo(v, d.attached, ioas);
-  });
+  const B window = v.devices.Any(
+      [&](const DeviceRow<D>& d) { return d.attached != W(0) && LeadsTo(v, d.attached, ioas); });
   return beyond || (in_window && window);
 }
 

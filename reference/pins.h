@@ -3,6 +3,7 @@
 #ifndef TWINWALK_REFERENCE_PINS_H_
 #define TWINWALK_REFERENCE_PINS_H_
 
+#include <algorithm>
 #include <cerrno>
 #include <vector>
 
@@ -27,11 +28,13 @@ typename D::W PagesOf(const AreaRow<D>& a) {
 // Adds `area` to the plan, or says the errno: EFAULT for what cannot be pinned, ENOMEM for what
 // would bring the account above the limit of the process that mapped it.
 template <class D>
-int PlanPin(const Env<D>& env, const Accounts<D>& accounts, const AreaRow<D>& area,
+int PlanPin(const Env<D>& env, const Areas<D>& areas, const Accounts<D>& accounts,
+            const AreaRow<D>& area,
             std::vector<PinPlan<D>>* plan) {
   using W = typename D::W;
-  PinPlan<D> one{area, env.host.Resolve(area.process, area.va, area.last - area.first + W(1),
-                                        area.rights)};
+  using B = typename D::B;
+  PinPlan<D> one{
+      area, env.host.Resolve(area.process, area.va, area.last - area.first + W(1), area.rights)};
   if (one.runs.empty()) return EFAULT;
   W charged = PagesOf<D>(area);
   charged += accounts.Sum([&](const AccountRow<D>& a) { return a.key == area.account; },
@@ -41,17 +44,25 @@ int PlanPin(const Env<D>& env, const Accounts<D>& accounts, const AreaRow<D>& ar
   const W limit =
       OfProcess(env, area.process, [](const ProcessConfig& p) { return p.memlockPages; });
   if (area.account != W(0) && charged > limit) return ENOMEM;
+  // TRACE 3: what the World's memory can hold.
+  W total = PagesOf<D>(area);
+  total += areas.Sum([](const AreaRow<D>&) { return B(true); },
+                     [](const AreaRow<D>& a) { return a.pinned; });
+  for (const PinPlan<D>& earlier : *plan) total += PagesOf<D>(earlier.area);
+  if (total > W(std::min<uint64_t>(env.world.frames, 1 << 22))) return ENOMEM;
   plan->push_back(std::move(one));
   return 0;
 }
 
 // Every area of an IOAS that has no HWPT yet, in IOVA order; the first that fails decides.
 template <class D>
-int PlanPinAll(const Env<D>& env, Areas<D>& areas, const Accounts<D>& accounts,
-               typename D::W ioas, std::vector<PinPlan<D>>* plan) {
+int PlanPinAll(const Env<D>& env, Areas<D>& areas, const Accounts<D>& accounts, typename D::W ioas,
+               std::vector<PinPlan<D>>* plan) {
   int err = 0;
   areas.Each([&](const AreaRow<D>& a) { return a.space == ioas; },
-             [&](AreaRow<D>& a) { if (err == 0) err = PlanPin(env, accounts, a, plan); });
+             [&](AreaRow<D>& a) {
+               if (err == 0) err = PlanPin(env, areas, accounts, a, plan);
+             });
   return err;
 }
 
@@ -72,8 +83,7 @@ std::vector<AreaRow<D>> RowsOf(const PinPlan<D>& plan) {
 }
 
 template <class D>
-void AnnounceRow(const Env<D>& env, MicroStepKind kind, typename D::B when,
-                 const AreaRow<D>& row) {
+void AnnounceRow(const Env<D>& env, MicroStepKind kind, typename D::B when, const AreaRow<D>& row) {
   using W = typename D::W;
   MicroStep<W> step{};
   step.kind = kind;
@@ -91,13 +101,13 @@ void AnnounceUnpinned(const Env<D>& env, const Areas<D>& areas, P&& goes) {
       return !goes(o) && o.pinned != W(0) && o.backing == a.backing &&
              o.offset <= a.offset + (a.last - a.first) && a.offset <= o.offset + (o.last - o.first);
     });
-    AnnounceRow(env, MicroStepKind::kPageUnpinned,
-                present && goes(a) && a.pinned != W(0) && !held, a);
+    AnnounceRow(env, MicroStepKind::kPageUnpinned, present && goes(a) && a.pinned != W(0) && !held,
+                a);
   });
 }
 template <class D>
-void AnnounceMapping(const Env<D>& env, MicroStepKind kind, typename D::B when,
-                     const HwptRow<D>& h, const AreaRow<D>& row) {
+void AnnounceMapping(const Env<D>& env, MicroStepKind kind, typename D::B when, const HwptRow<D>& h,
+                     const AreaRow<D>& row) {
   MicroStep<typename D::W> step = StepOf<D>(kind, h);
   step.first = row.first, step.last = row.last;
   step.backing = row.backing, step.offset = row.offset, step.rights = row.rights;
@@ -138,12 +148,13 @@ void UnpinAll(const Env<D>& env, Areas<D>& areas, Accounts<D>& accounts, typenam
   using W = typename D::W;
   const auto here = [&](const AreaRow<D>& a) { return a.space == ioas; };
   AnnounceUnpinned<D>(env, areas, here);
-  accounts.UpdateWhere([](const AccountRow<D>&) { return typename D::B(true); },
-                       [&](AccountRow<D>& account) {
-    account.pinned -= areas.Sum(
-        [&](const AreaRow<D>& a) { return here(a) && a.account == account.key; },
-        [](const AreaRow<D>& a) { return a.pinned; });
-  });
+  accounts.UpdateWhere(
+      [](const AccountRow<D>&) { return typename D::B(true); },
+      [&](AccountRow<D>& account) {
+        account.pinned -=
+            areas.Sum([&](const AreaRow<D>& a) { return here(a) && a.account == account.key; },
+                      [](const AreaRow<D>& a) { return a.pinned; });
+      });
   areas.EraseOverlapping(ioas, W(0), ~W(0),
                          [](const AreaRow<D>& a) { return a.first != a.mapFirst; });
   areas.UpdateWhere(here, [](AreaRow<D>& a) {

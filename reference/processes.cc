@@ -9,7 +9,9 @@ namespace {
 constexpr uint64_t kPageMask = 4095;
 constexpr uint64_t kTop = uint64_t{1} << 48;
 
-uint64_t RoundUp(uint64_t length) { return (length + kPageMask) & ~kPageMask; }
+uint64_t RoundUp(uint64_t length) {
+  return (length + kPageMask) & ~kPageMask;
+}
 
 }  // namespace
 
@@ -92,8 +94,7 @@ int Processes::MapMemory(size_t process, const MmapArgs& args, const File* memfd
 int Processes::Unmap(size_t process, uint64_t address, uint64_t length) {
   if ((address & kPageMask) != 0 || length == 0) return EINVAL;
   const uint64_t rest = ~uint64_t{0} - address;  // last possible byte
-  const uint64_t last =
-      length - 1 > rest ? ~uint64_t{0} : (address + (length - 1)) | kPageMask;
+  const uint64_t last = length - 1 > rest ? ~uint64_t{0} : (address + (length - 1)) | kPageMask;
   auto& vmas = processes_[process].vmas;
   for (auto it = vmas.begin(); it != vmas.end() && it->first <= last;) {
     const uint64_t base = it->first;

@@ -20,9 +20,9 @@ enum class FileKind { kIommu, kCdev, kVeventq, kMemfd };
 struct File {
   FileKind kind = FileKind::kIommu;
   uint32_t fds = 0;
-  uint64_t context = 0;  // kIommu: its ordinal. kCdev: the one it is bound to, 0: none
-  uint32_t device = 0;   // kCdev: index into World::devices
-  uint64_t veventq = 0;  // kVeventq: object key
+  uint64_t context = 0;              // kIommu: its ordinal. kCdev: the one it is bound to, 0: none
+  uint32_t device = 0;               // kCdev: index into World::devices
+  uint64_t veventq = 0;              // kVeventq: object key
   uint64_t backing = 0, length = 0;  // kMemfd
 };
 
@@ -46,7 +46,8 @@ class Processes {
   // Whether p holds for any open file.
   template <class P>
   bool AnyFile(P&& p) const {
-    for (const auto& [id, file] : files_) if (p(file)) return true;
+    for (const auto& [id, file] : files_)
+      if (p(file)) return true;
     return false;
   }
 

@@ -108,14 +108,16 @@ GuidedStep Shell::StepTowards(const Op& op, const Outcome& wanted) {
   step.outcome = Dispatch(op);
   const Outcome& is = step.outcome;
   const auto differs = [&](uint16_t known, bool same) { return (wanted.known & known) && !same; };
-  if (differs(Outcome::kErr, is.err == wanted.err) || differs(Outcome::kRet, is.ret == wanted.ret) ||
+  if (differs(Outcome::kErr, is.err == wanted.err) ||
+      differs(Outcome::kRet, is.ret == wanted.ret) ||
       differs(Outcome::kValues, is.values == wanted.values) ||
       differs(Outcome::kOut, is.out == wanted.out))
     step.match = Match::kDifferent;
   return step;
 }
 
-// ---- Host ------------------------------------------------------------------------------------------
+// ---- Host
+// ------------------------------------------------------------------------------------------
 
 void Shell::Announce(bool when, const MicroStep<uint64_t>& step) {
   if (when && observer_ != nullptr) observer_->OnMicroStep(step);
@@ -150,7 +152,8 @@ bool Shell::Redundant(const RetainedRow<Concrete>& r) {
     });
   }
   if (fresh_ == nullptr) return false;
-  for (const RetainedRow<Real>& row : *fresh_) if (SameRow(row, r)) return true;
+  for (const RetainedRow<Real>& row : *fresh_)
+    if (SameRow(row, r)) return true;
   return false;
 }
 

@@ -1,8 +1,8 @@
 // The reference: a Machine that is slow, and that is good. It has no cache, no table bits of the
-// host, no clever structure: tables of rows that are searched from one end to the other, one function
-// per ioctl in the order of the sheet's checks, one walk in the manual's numbered steps. What it does
-// can be read beside the sheets, and the same functions, run over symbolic words, are what `prove`
-// proves. It says what is permitted; the model must stay inside.
+// host, no clever structure: tables of rows that are searched from one end to the other, one
+// function per ioctl in the order of the sheet's checks, one walk in the manual's numbered steps.
+// What it does can be read beside the sheets, and the same functions, run over symbolic words, are
+// what `prove` proves. It says what is permitted; the model must stay inside.
 #ifndef TWINWALK_REFERENCE_REFERENCE_H_
 #define TWINWALK_REFERENCE_REFERENCE_H_
 

@@ -1,4 +1,5 @@
-// Behaviour of whole Ops: life of objects, memory, micro-step order, events (iommufd 4, 5, 10, 15, 16).
+// Behaviour of whole Ops: life of objects, memory, micro-step order, events (iommufd 4, 5, 10, 15,
+// 16).
 #include "reference/reference.h"
 
 #include <gtest/gtest.h>
@@ -238,8 +239,8 @@ TEST(Reference, MicroStepsKeepTheOrder) {
   d.Close(g.iommu);
   EXPECT_TRUE(judge.broken.empty()) << judge.broken.front();
   const std::vector<MicroStepKind> end{
-      MicroStepKind::kConfigWrite, MicroStepKind::kInvIssued,    MicroStepKind::kInvDone,
-      MicroStepKind::kMapGone,     MicroStepKind::kInvIssued,    MicroStepKind::kInvDone,
+      MicroStepKind::kConfigWrite,  MicroStepKind::kInvIssued,       MicroStepKind::kInvDone,
+      MicroStepKind::kMapGone,      MicroStepKind::kInvIssued,       MicroStepKind::kInvDone,
       MicroStepKind::kPageUnpinned, MicroStepKind::kTableFrameFreed, MicroStepKind::kTagFreed};
   EXPECT_EQ(judge.kinds, end);
 }

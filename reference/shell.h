@@ -66,7 +66,7 @@ class Shell : public PermittingMachine, private Host<Concrete> {
   // ---- dma.cc ----
   struct Slice {  // one page piece of a DMA
     AccessIn<Concrete> in;
-    size_t at = 0;          // bytes into the DMA
+    size_t at = 0;                    // bytes into the DMA
     uint64_t copies = 1, stride = 0;  // of its record, if it faults
   };
   // A way in which a piece may be answered, and how it looks from outside.
@@ -87,9 +87,7 @@ class Shell : public PermittingMachine, private Host<Concrete> {
   void Land(const Op& op, const Slice& slice, const Member& member);
   GuidedStep DoDma(const Op& op, const Outcome* wanted);
 
-  Env<Concrete> MakeEnv() const {
-    return {d_, world_, faults_, *const_cast<Shell*>(this)};
-  }
+  Env<Concrete> MakeEnv() const { return {d_, world_, faults_, *const_cast<Shell*>(this)}; }
 
   const ReferenceFaults faults_;
   World world_;

@@ -1,6 +1,6 @@
 // The slow state: a View (traces/view.h) plus the little that no invariant reads. Split so that an
-// Op takes by reference to non-const only what it may write: whatever reads none of that is framed by
-// type in a proof.
+// Op takes by reference to non-const only what it may write: whatever reads none of that is framed
+// by type in a proof.
 #ifndef TWINWALK_REFERENCE_STATE_H_
 #define TWINWALK_REFERENCE_STATE_H_
 
@@ -8,20 +8,34 @@
 
 namespace twinwalk::reference {
 
-template <class D> using Devices = typename D::template Table<DeviceRow<D>>;
-template <class D> using Ioases = typename D::template Table<IoasRow<D>>;
-template <class D> using Hwpts = typename D::template Table<HwptRow<D>>;
-template <class D> using Nesteds = typename D::template Table<NestedRow<D>>;
-template <class D> using Viommus = typename D::template Table<ViommuRow<D>>;
-template <class D> using Vdevices = typename D::template Table<VdeviceRow<D>>;
-template <class D> using Veventqs = typename D::template Table<VeventqRow<D>>;
-template <class D> using Areas = typename D::template Intervals<AreaRow<D>>;
-template <class D> using Tags = typename D::template Table<TagRow<D>>;
-template <class D> using Retaineds = typename D::template Bag<RetainedRow<D>>;
-template <class D> using Accounts = typename D::template Table<AccountRow<D>>;
-template <class D> using Accesses = typename D::template Bag<AccessRow<D>>;
-template <class D> using Events = typename D::template Bag<EventRow<D>>;
-template <class D> using Commands = typename D::template Bag<CommandRow<D>>;
+template <class D>
+using Devices = typename D::template Table<DeviceRow<D>>;
+template <class D>
+using Ioases = typename D::template Table<IoasRow<D>>;
+template <class D>
+using Hwpts = typename D::template Table<HwptRow<D>>;
+template <class D>
+using Nesteds = typename D::template Table<NestedRow<D>>;
+template <class D>
+using Viommus = typename D::template Table<ViommuRow<D>>;
+template <class D>
+using Vdevices = typename D::template Table<VdeviceRow<D>>;
+template <class D>
+using Veventqs = typename D::template Table<VeventqRow<D>>;
+template <class D>
+using Areas = typename D::template Intervals<AreaRow<D>>;
+template <class D>
+using Tags = typename D::template Table<TagRow<D>>;
+template <class D>
+using Retaineds = typename D::template Bag<RetainedRow<D>>;
+template <class D>
+using Accounts = typename D::template Table<AccountRow<D>>;
+template <class D>
+using Accesses = typename D::template Bag<AccessRow<D>>;
+template <class D>
+using Events = typename D::template Bag<EventRow<D>>;
+template <class D>
+using Commands = typename D::template Bag<CommandRow<D>>;
 
 // The id of a vDEVICE that ended with its device: never used again (iommufd 15.2).
 template <class D>
@@ -34,7 +48,8 @@ struct TombstoneRow {
     f("key", r.key...);
   }
 };
-template <class D> using Tombstones = typename D::template Table<TombstoneRow<D>>;
+template <class D>
+using Tombstones = typename D::template Table<TombstoneRow<D>>;
 
 // Which allocation from now on fails (1: the next; 0: none).
 template <class D>

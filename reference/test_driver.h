@@ -188,8 +188,9 @@ class Driver {
   World world_;
 };
 
-// A guest on device 0: 64 pages of memory at IPA 0x100000 (user address 0x40000000), CD at 0x100000,
-// stage-1 tables at 0x101000.., data pages from 0x110000, in one backing with IPA - 0x100000 as offset.
+// A guest on device 0: 64 pages of memory at IPA 0x100000 (user address 0x40000000), CD at
+// 0x100000, stage-1 tables at 0x101000.., data pages from 0x110000, in one backing with IPA -
+// 0x100000 as offset.
 struct Guest {
   static constexpr uint64_t kIpa = 0x100000, kVa = 0x40000000, kBytes = 64 * 4096;
 
@@ -204,10 +205,10 @@ struct Guest {
     viommu = d.Viommu(iommu, dev, parent).id;
     vdevice = d.Vdevice(iommu, viommu, dev, vsid).id;
     Poke(0x100000, Cd0(0x42));
-    Poke(0x100008, 0x101000);  // TTB0
-    Poke(0x101000, 0x102003);  // L0[0] -> L1
-    Poke(0x102000, 0x103003);  // L1[0] -> L2
-    Poke(0x103000, 0x104003);  // L2[0] -> L3
+    Poke(0x100008, 0x101000);                            // TTB0
+    Poke(0x101000, 0x102003);                            // L0[0] -> L1
+    Poke(0x102000, 0x103003);                            // L1[0] -> L2
+    Poke(0x103000, 0x104003);                            // L2[0] -> L3
     nested = d.Nested(iommu, dev, viommu, 0x10000b).id;  // V, Config 5, CD at 0x100000
     attached = d.Attach(cdev, nested);
   }

@@ -24,9 +24,9 @@ Result<D> Bind(const Env<D>& env, const State<D>& s, Devices<D>& devices, const 
   if (!in.writable) return Fail<D>(EFAULT);
   devices.UpdateWhere([&](const DeviceRow<D>& d) { return d.key == in.device; },
                       [&](DeviceRow<D>& d) {
-    d.context = in.context;
-    d.object = NameOf(in.context, id);
-  });
+                        d.context = in.context;
+                        d.object = NameOf(in.context, id);
+                      });
   return Made<D>(id);
 }
 
@@ -57,16 +57,15 @@ void WriteConfig(const Env<D>& env, const Devices<D>& devices, Retaineds<D>& ret
 
 // `count` devices let go of `hwpt` (paging or nested); an automatic one goes with its last (4.3).
 template <class D>
-void DropAttachment(const Env<D>& env, Nesteds<D>& nesteds, Spaces<D>& spaces,
-                    typename D::W hwpt, typename D::W count) {
+void DropAttachment(const Env<D>& env, Nesteds<D>& nesteds, Spaces<D>& spaces, typename D::W hwpt,
+                    typename D::W count) {
   using W = typename D::W;
   nesteds.UpdateWhere([&](const NestedRow<D>& n) { return n.key == hwpt; },
                       [&](NestedRow<D>& n) { n.users = n.users - count; });
   spaces.hwpts.UpdateWhere([&](const HwptRow<D>& h) { return h.key == hwpt; },
                            [&](HwptRow<D>& h) { h.users = h.users - count; });
-  const HwptRow<D>* gone = spaces.hwpts.Pick([&](const HwptRow<D>& h) {
-    return h.key == hwpt && h.automatic != W(0) && h.users == W(0);
-  });
+  const HwptRow<D>* gone = spaces.hwpts.Pick(
+      [&](const HwptRow<D>& h) { return h.key == hwpt && h.automatic != W(0) && h.users == W(0); });
   if (gone != nullptr) FreeHwpt(env, spaces, *gone);
 }
 
@@ -81,9 +80,8 @@ void DetachDevice(const Env<D>& env, Devices<D>& devices, Nesteds<D>& nesteds, S
   if (old == W(0)) return;
   const auto self = [&](const DeviceRow<D>& d) { return d.key == key; };
   WriteConfig(env, devices, spaces.retained, self, W(0));
-  devices.UpdateWhere(self, [](DeviceRow<D>& d) {
-    d.attached = W(0), d.eventViommu = W(0), d.eventVirtId = W(0);
-  });
+  devices.UpdateWhere(
+      self, [](DeviceRow<D>& d) { d.attached = W(0), d.eventViommu = W(0), d.eventVirtId = W(0); });
   DropAttachment(env, nesteds, spaces, old, W(1));
 }
 
@@ -98,16 +96,17 @@ Result<D> Detach(const Env<D>& env, Devices<D>& devices, Nesteds<D>& nesteds, Sp
   return Result<D>();
 }
 
-// ---- ATTACH ----------------------------------------------------------------------------------------
+// ---- ATTACH
+// ----------------------------------------------------------------------------------------
 
 // What an attach is to: an HWPT that is there, or one that is planned.
 template <class D>
 struct Target {
   using W = typename D::W;
-  W key{0};        // 0: `plan` is made first
-  W ioas{0};       // behind it
+  W key{0};   // 0: `plan` is made first
+  W ioas{0};  // behind it
   W smmu{0};
-  W viommu{0};     // of a nested HWPT
+  W viommu{0};  // of a nested HWPT
   bool nested = false;
   bool translates = false;  // nested: the vSTE asks for stage 1
 };
@@ -246,9 +245,8 @@ void CloseDevice(const Env<D>& env, Devices<D>& devices, Nesteds<D>& nesteds, Sp
     vdevices.EraseWhere([&](const VdeviceRow<D>& vd) { return vd.key == gone.key; });
     CountViommuUser<D>(viommus, gone.viommu, W(0) - W(1));
   }
-  devices.UpdateWhere([&](const DeviceRow<D>& d) { return d.key == key; }, [](DeviceRow<D>& d) {
-    d.context = W(0), d.object = W(0);
-  });
+  devices.UpdateWhere([&](const DeviceRow<D>& d) { return d.key == key; },
+                      [](DeviceRow<D>& d) { d.context = W(0), d.object = W(0); });
 }
 
 }  // namespace twinwalk::reference

@@ -15,8 +15,8 @@ void CountViommuUser(Viommus<D>& viommus, typename D::W key, typename D::W add) 
 
 // 15.1
 template <class D>
-Result<D> ViommuAlloc(const Env<D>& env, const State<D>& s, Viommus<D>& viommus,
-                      Hwpts<D>& hwpts, Allocator<D>& allocator, const ViommuAllocIn<D>& in) {
+Result<D> ViommuAlloc(const Env<D>& env, const State<D>& s, Viommus<D>& viommus, Hwpts<D>& hwpts,
+                      Allocator<D>& allocator, const ViommuAllocIn<D>& in) {
   using W = typename D::W;
   if (in.flags != W(0) || in.type == W(0)) return Fail<D>(EOPNOTSUPP);
   const DeviceRow<D>* device = FindDevice(s.view, in.context, in.devId);
@@ -58,9 +58,8 @@ Result<D> VdeviceAlloc(const Env<D>& env, const State<D>& s, Vdevices<D>& vdevic
   row.virtId = in.virtId;
   if (vdevices.Any([&](const VdeviceRow<D>& o) { return o.device == row.device; }))
     return Fail<D>(EEXIST);
-  if (vdevices.Any([&](const VdeviceRow<D>& o) {
-        return o.viommu == row.viommu && o.virtId == row.virtId;
-      }))
+  if (vdevices.Any(
+          [&](const VdeviceRow<D>& o) { return o.viommu == row.viommu && o.virtId == row.virtId; }))
     return Fail<D>(EEXIST);
   const W id = NewId(env, s, in.context);
   if (id == W(0)) return Fail<D>(ENOMEM);
@@ -86,9 +85,8 @@ Result<D> VeventqAlloc(const Env<D>& env, const State<D>& s, Veventqs<D>& vevent
   row.type = in.type;
   row.depth = in.depth;
   row.open = W(1);
-  if (veventqs.Any([&](const VeventqRow<D>& o) {
-        return o.viommu == row.viommu && o.type == row.type;
-      }))
+  if (veventqs.Any(
+          [&](const VeventqRow<D>& o) { return o.viommu == row.viommu && o.type == row.type; }))
     return Fail<D>(EEXIST);
   const W id = NewId(env, s, in.context);
   if (id == W(0)) return Fail<D>(ENOMEM);
@@ -115,9 +113,9 @@ void TakeRecords(Veventqs<D>& veventqs, typename D::W key, typename D::W records
   using W = typename D::W;
   veventqs.UpdateWhere([&](const VeventqRow<D>& q) { return q.key == key; },
                        [&](VeventqRow<D>& q) {
-    q.count = q.count - records;
-    q.lost = D::Sel(marker != W(0), W(0), q.lost);
-  });
+                         q.count = q.count - records;
+                         q.lost = D::Sel(marker != W(0), W(0), q.lost);
+                       });
 }
 
 // 11: only the checks; the registers are copied by the caller.
@@ -127,8 +125,7 @@ Result<D> GetHwInfo(const State<D>& s, const GetHwInfoIn<D>& in, typename D::W* 
   if ((in.flags & ~W(1)) != W(0) || in.reserved != W(0)) return Fail<D>(EOPNOTSUPP);
   const DeviceRow<D>* device = FindDevice(s.view, in.context, in.devId);
   if (device == nullptr) return Fail<D>(ENOENT);
-  if (in.flags != W(0) && in.dataType != W(0) && in.dataType != W(2))
-    return Fail<D>(EOPNOTSUPP);
+  if (in.flags != W(0) && in.dataType != W(0) && in.dataType != W(2)) return Fail<D>(EOPNOTSUPP);
   *smmu = device->smmu;
   return Result<D>();
 }

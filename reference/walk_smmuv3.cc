@@ -44,7 +44,8 @@ Stage2Answer WalkStage2(const StreamEntry<D>& ste, WalkMemory& memory, uint64_t 
       out.fault.cls = 1;
       return out;
     }
-    const Descriptor<D> d = DecodeStage2<D>(word, level, granule);
+    Descriptor<D> d = DecodeStage2<D>(word, level, granule);
+    if (ste.wide == 0) d.output &= Mask(47, 0);
     if (d.kind == kInvalidDescriptor) return fail(kTranslation, page);
     if (Exceeds(d.output, ste.s2outputBits)) return fail(kAddrSize, page);
     if (d.kind == kTableDescriptor) {
@@ -75,7 +76,8 @@ class Physical {
       address = s2.pa;
     }
     for (int i = 0; i < words; ++i) {
-      if (memory_.Read64(address + 8 * static_cast<uint64_t>(i), &out.words[static_cast<size_t>(i)]))
+      if (memory_.Read64(address + 8 * static_cast<uint64_t>(i),
+                         &out.words[static_cast<size_t>(i)]))
         continue;
       out.fault = FaultOf<D>(cls == kCdFetch ? kCdFetchAbort : kWalkAbort);
       out.fault.cls = fault_class;
@@ -155,8 +157,8 @@ WalkAnswer WalkSmmuv3(const SmmuRegs& regs, WalkMemory& memory, const WalkQuery&
     if (!recorded) return silent();
     out = WalkAnswer();
     out.event = static_cast<uint8_t>(fault.event);
-    out.record = RecordOf<D>(fault, q.sid, q.hasSsid, q.ssid, q.address, q.write, privileged,
-                             instruction);
+    out.record =
+        RecordOf<D>(fault, q.sid, q.hasSsid, q.ssid, q.address, q.write, privileged, instruction);
     return out;
   };
 
@@ -186,7 +188,8 @@ WalkAnswer WalkSmmuv3(const SmmuRegs& regs, WalkMemory& memory, const WalkQuery&
   if (stage1) {
     // 6 to 8.
     const CdAnswer<D> found = FindCd<D>(under, ste, regs.idr, q.hasSsid, q.ssid);
-    // A stage-2 fault on a CD or table obeys S2R, a stage-1 fault CD.R; C_* and aborts are recorded.
+    // A stage-2 fault on a CD or table obeys S2R, a stage-1 fault CD.R; C_* and aborts are
+    // recorded.
     const auto recorded = [&](const Fault<D>& f) {
       if (f.event < kTranslation) return true;
       return f.stage2 != 0 ? ste.s2record != 0 : found.cd.record != 0;
@@ -214,8 +217,7 @@ WalkAnswer WalkSmmuv3(const SmmuRegs& regs, WalkMemory& memory, const WalkQuery&
   // 11.
   if (ste.stage2 != 0) {
     if (!stage1 && Exceeds(address, OutputBits(regs.idr))) return fail(FaultOf<D>(kAddrSize), true);
-    const Stage2Answer s2 =
-        WalkStage2(ste, memory, address, Stage2Need(q.write, instruction), 2);
+    const Stage2Answer s2 = WalkStage2(ste, memory, address, Stage2Need(q.write, instruction), 2);
     if (s2.fault.event != 0)
       return fail(s2.fault, s2.fault.event < kTranslation || ste.s2record != 0);
     address = s2.pa;

@@ -68,13 +68,14 @@ std::array<typename D::W, 4> RecordOf(const Fault<D>& f, typename D::W sid, bool
     word0 = word0 | D::Sel(is(kStreamDisabled), W(0), ssid_field);
     word0 = word0 | D::Sel(is(kStreamDisabled) || is(kBadSubstreamId), W(0), W(1 << 11));
   }
-  const W attributes = W(uint64_t{privileged} << 33 | uint64_t{instruction} << 34 |
-                         uint64_t{!write} << 35);
+  const W attributes =
+      W(uint64_t{privileged} << 33 | uint64_t{instruction} << 34 | uint64_t{!write} << 35);
   const W word1 = attributes | f.stage2 << W(39) | f.cls << W(40);
   return {word0, D::Sel(addressed, word1, W(0)), D::Sel(addressed, address, W(0)), f.word3};
 }
 
-// ---- Steps 6 to 8: the context descriptor -----------------------------------------------------------
+// ---- Steps 6 to 8: the context descriptor
+// -----------------------------------------------------------
 
 template <class D>
 struct CdAnswer {
@@ -108,12 +109,10 @@ CdAnswer<D> FindCd(Under& under, const StreamEntry<D>& ste, const Idr& idr, bool
     // 7.
     if (ste.s1cdmax != W(0) && ste.s1fmt != W(0)) {
       const W leaf_bits = D::Sel(ste.s1fmt == W(1), W(6), W(10));
-      const Fetched<D> l1 =
-          under.Fetch(ste.contextPtr + (index >> leaf_bits) * W(8), kCdFetch, 1);
+      const Fetched<D> l1 = under.Fetch(ste.contextPtr + (index >> leaf_bits) * W(8), kCdFetch, 1);
       if (l1.fault.event != W(0)) return out.fault = l1.fault, out;
       if ((l1.words[0] & W(1)) == W(0)) return out.fault = FaultOf<D>(kBadSubstreamId), out;
-      address = (l1.words[0] & W(Mask(51, 12))) +
-                (index & ((W(1) << leaf_bits) - W(1))) * W(64);
+      address = (l1.words[0] & W(Mask(51, 12))) + (index & ((W(1) << leaf_bits) - W(1))) * W(64);
     }
     // 8.
     const Fetched<D> fetched = under.Fetch(address, kCdFetch, 3);
@@ -126,7 +125,8 @@ CdAnswer<D> FindCd(Under& under, const StreamEntry<D>& ste, const Idr& idr, bool
   return out;
 }
 
-// ---- Step 9: which table ----------------------------------------------------------------------------
+// ---- Step 9: which table
+// ----------------------------------------------------------------------------
 
 template <class D>
 struct Half {
@@ -155,14 +155,15 @@ Half<D> PickHalf(const ContextDescriptor<D>& cd, typename D::W va) {
   return out;
 }
 
-// ---- Step 10: the tables -----------------------------------------------------------------------------
+// ---- Step 10: the tables
+// -----------------------------------------------------------------------------
 
 template <class D>
 struct Stage1Answer {
   using W = typename D::W;
   Fault<D> fault;
-  W output{0};       // of the address asked for
-  W permissions{0};  // Permission bits
+  W output{0};          // of the address asked for
+  W permissions{0};     // Permission bits
   W first{0}, last{0};  // VA of the leaf
   W global{0};
 };
@@ -174,13 +175,15 @@ typename D::W Effective(typename D::W permissions, typename D::W limits, typenam
   const auto drop = [&](uint64_t limit, uint64_t bits) {
     return D::Sel((limits & W(limit)) != W(0), W(bits), W(0));
   };
-  W left = permissions & ~(drop(kNoUser, kUserRead | kUserWrite) |
-                           drop(kNoWrite, kPrivWrite | kUserWrite) |
-                           drop(kNoUserExec, kUserExec) | drop(kNoPrivExec, kPrivExec));
+  W left = permissions &
+           ~(drop(kNoUser, kUserRead | kUserWrite) | drop(kNoWrite, kPrivWrite | kUserWrite) |
+             drop(kNoUserExec, kUserExec) | drop(kNoPrivExec, kPrivExec));
   const auto writable = [&](uint64_t write, uint64_t exec) {
     return D::Sel(wxn != W(0) && (left & W(write)) != W(0), W(exec), W(0));
   };
-  return left & ~(writable(kPrivWrite, kPrivExec) | writable(kUserWrite, kUserExec));
+  // hw 4.6: privileged code never runs where unprivileged code can write.
+  const W never = D::Sel((left & W(uint64_t{kUserWrite})) != W(0), W(uint64_t{kPrivExec}), W(0));
+  return left & ~(never | writable(kPrivWrite, kPrivExec) | writable(kUserWrite, kUserExec));
 }
 
 template <class D, class Under>
@@ -190,7 +193,8 @@ Stage1Answer<D> WalkTables(Under& under, const ContextDescriptor<D>& cd, const H
   const int stride = granule - 3;
   const W va = half.va;
   Stage1Answer<D> out;
-  // 4.2: the first table has as many entries as the size leaves, and is aligned to it (64 bytes at least).
+  // 4.2: the first table has as many entries as the size leaves, and is aligned to it (64 bytes at
+  // least).
   const int start_shift = ShiftOf(start, granule);
   const W start_bytes = W(8) << (half.size - W(uint64_t(start_shift)));
   const W align = D::Sel(start_bytes < W(64), W(64), start_bytes);
@@ -214,7 +218,8 @@ Stage1Answer<D> WalkTables(Under& under, const ContextDescriptor<D>& cd, const H
     const W address = table + ((va >> W(uint64_t(shift))) & index_mask) * W(8);
     const Fetched<D> fetched = under.Fetch(address, kTableFetch, 1);
     if (fetched.fault.event != W(0)) return out.fault = fetched.fault, out;
-    const Descriptor<D> d = DecodeStage1<D>(fetched.words[0], level, granule);
+    Descriptor<D> d = DecodeStage1<D>(fetched.words[0], level, granule);
+    d.output = d.output & D::Sel(cd.wide != W(0), ~W(0), W(Mask(47, 0)));
     if (d.kind == W(uint64_t{kInvalidDescriptor})) return out.fault = FaultOf<D>(kTranslation), out;
     if (Exceeds(d.output, half.bits)) return out.fault = FaultOf<D>(kAddrSize), out;
     const W span = W((uint64_t{1} << shift) - 1);
@@ -275,7 +280,8 @@ Stage1Answer<D> WalkStage1(Under& under, const ContextDescriptor<D>& cd, const H
   return out.fault = FaultOf<D>(kTranslation), out;  // not reached with a legal CD
 }
 
-// ---- Hardware level ----------------------------------------------------------------------------------
+// ---- Hardware level
+// ----------------------------------------------------------------------------------
 
 // The whole translation of one address, from the stream table, bit-exact.
 WalkAnswer WalkSmmuv3(const SmmuRegs& regs, WalkMemory& memory, const WalkQuery& query);

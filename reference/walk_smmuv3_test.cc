@@ -26,6 +26,7 @@ class ImageMemory : public WalkMemory {
   const Image& image_;
 };
 
+// clang-format off
 const Image kI1{
     {0x10080, 0x2000b}, {0x10090, 0x7}, {0x20000, 0x42e204c0000010}, {0x20008, 0x30000},
     {0x30000, 0x31003}, {0x31008, 0x32003}, {0x31010, 0x80000c41}, {0x32010, 0x33003},
@@ -58,6 +59,7 @@ const Image kI7{
     {0x3a000, 0x3b003}, {0x3b008, 0xbbbbc43}};
 const Image kI8{
     {0x10018, 0x18004}, {0x18140, 0x9}};
+// clang-format on
 
 // OAS 44 bits, SIDSIZE 16, SSIDSIZE 16, S1P, S2P, STALL_MODEL 0; linear stream table at 0x10000.
 SmmuRegs Registers() {
@@ -87,6 +89,7 @@ struct Vector {
 };
 constexpr uint64_t kNowhere = ~uint64_t{0};
 
+// clang-format off
 const Vector kVectors[] = {
     {"A1", &kI1, 0x2, -1, 0x40405abc, "rw", 0, {0, 0, 0, 0}, 0x123456abc, 3, 0x1000,
      7, 66, false, 0, 0, kNowhere},
@@ -173,6 +176,7 @@ const Vector kVectors[] = {
     {"E10", &kI8, 0x205, -1, 0xdeadbeef, "r", 0x02, {0x20500000002, 0x0, 0x0, 0x0}, 0, 0, 0,
      0, 0, false, 0, 0, kNowhere},
 };
+// clang-format on
 
 class WalkVectors : public testing::TestWithParam<Vector> {};
 

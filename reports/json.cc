@@ -170,6 +170,8 @@ Result<std::vector<FuzzRow>> ParseFuzz(std::string_view text, const std::string&
     row.runs = Number<uint64_t>(object, "runs");
     row.seeds = Number<uint64_t>(object, "seeds");
     row.status = Number<int>(object, "status");
+    row.told = Text(object, "told");
+    row.replay = Text(object, "replay");
     if (const auto it = object.find("finds"); it != object.end() && it->is_array())
       row.finds = it->size();
     if (const auto it = object.find("counts"); it != object.end() && it->is_object()) {

@@ -15,8 +15,9 @@ namespace twinwalk::reports {
 // One object, one line.
 std::string ReplayJson(const ReplayReport& report);
 
-// build/proofs.json: an array of rows {shape, op, invariant, preset, verdict, bounds, paths, queries,
-// seconds, canary, fault, clause, counterexample, trace}, or {"rows": [...]}. Unknown keys are skipped.
+// build/proofs.json: an array of rows {shape, op, invariant, preset, verdict, bounds, paths,
+// queries, seconds, canary, fault, clause, counterexample, trace}, or {"rows": [...]}. Unknown keys
+// are skipped.
 Result<std::vector<ProofRow>> ParseProofs(std::string_view text, const std::string& file);
 
 // build/fuzz.json, as .ci/verify.py writes it.

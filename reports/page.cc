@@ -40,7 +40,8 @@ void SumTile(Html* page, Sum sum, const std::string& small) {
 }
 
 std::string VerdictWords(const Verification& v) {
-  const size_t findings = v.findings().size();
+  size_t findings = v.findings().size();
+  for (const FuzzRow& row : v.fuzz) findings += row.finds != 0 || row.status != 0;
   if (findings != 0)
     return Grouped(findings) + (findings == 1 ? " finding" : " findings") + " to act on";
   if (!v.passed()) return "Not everything came out as expected";

@@ -237,6 +237,20 @@ void UnexplainedCard(const ReplayReport& r, const DifferenceReport& d, Html* pag
   page->Close("article");
 }
 
+// What fuzzing found.
+void FuzzCard(const FuzzRow& row, Html* page) {
+  if (row.status == 0 && row.finds == 0) return;
+  page->Open("article", "finding");
+  page->Element("h3", "find of `" + row.target + "` (status " + std::to_string(row.status) + ")");
+  page->Open("pre");
+  page->Text(row.told);
+  page->Close("pre");
+  page->Open("dl");
+  Term(page, "to replay", row.replay);
+  page->Close("dl");
+  page->Close("article");
+}
+
 void FindingsSection(const Verification& v, Html* page) {
   page->BeginSection("findings", "Findings", "");
   const size_t before = page->text().size();
@@ -249,6 +263,7 @@ void FindingsSection(const Verification& v, Html* page) {
       if (!r.met && r.findings.empty()) page->Element("p", "`" + r.trace + "`: " + r.why, "bad");
     }
   }
+  for (const FuzzRow& row : v.fuzz) FuzzCard(row, page);
   if (page->text().size() == before) {
     page->Element("p",
                   "None. A finding would stand here with what should be, what is, and the "

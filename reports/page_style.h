@@ -76,14 +76,17 @@ td { vertical-align: top; }
 .absent { color: var(--quiet); }
 .legend { display: flex; flex-wrap: wrap; gap: 6px 16px; font-size: 13px; color: var(--quiet);
   margin: 8px 0; }
-.legend span span { display: inline-block; padding: 1px 8px; border-radius: 5px; margin-right: 6px; }
-.finding { background: var(--card); border: 1px solid var(--line); border-left: 5px solid var(--bad);
+.legend span span { display: inline-block; padding: 1px 8px; border-radius: 5px;
+  margin-right: 6px; }
+.finding { background: var(--card); border: 1px solid var(--line);
+  border-left: 5px solid var(--bad);
   border-radius: 8px; padding: 16px 20px; margin: 14px 0; }
 .finding h3 { margin: 0 0 8px; }
 dl { display: grid; grid-template-columns: 108px 1fr; gap: 6px 14px; margin: 0; }
 dt { color: var(--quiet); font-size: 13px; padding-top: 1px; }
 dd { margin: 0; overflow-wrap: anywhere; }
 dd pre { margin: 0; white-space: pre-wrap; }
+.finding > pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0 0 12px; }
 .should { color: var(--good); } .is { color: var(--bad); }
 details { margin: 10px 0; }
 summary { cursor: pointer; color: var(--link); font-size: 14px; }

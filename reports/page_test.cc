@@ -15,7 +15,7 @@ Verification PassedSample() {
   v.proofs = {ProofSample("ioas_map", "no-stale", "holds"),
               ProofSample("ioas_unmap", "no-stale", "framed"),
               ProofSample("ioas_unmap", "tag-owner", "refuted", true)};
-  v.fuzz = {{"trace_fuzzer", 20000, 7, 0, {{"ops", 400000}}, 0}};
+  v.fuzz = {{"trace_fuzzer", 20000, 7, 0, {{"ops", 400000}}, 0, "", ""}};
   return v;
 }
 
@@ -90,6 +90,19 @@ TEST(Page, TextOfATraceIsNeverMarkup) {
   EXPECT_EQ(page.find("<img"), std::string::npos);
   EXPECT_EQ(page.find("<svg"), std::string::npos);
   EXPECT_EQ(page.find('\x01'), std::string::npos);
+}
+
+TEST(Page, TellsWhatFuzzingFound) {
+  Verification v = PassedSample();
+  v.fuzz[0].status = 77;
+  v.fuzz[0].told = "divergence at Op 7 (dma) <b>";
+  v.fuzz[0].replay = "build/fuzz/trace_fuzzer build/finds/crash-1";
+  const std::string page = PageHtml(v);
+  const size_t told = page.find("divergence at Op 7 (dma) &lt;b&gt;");
+  ASSERT_NE(told, std::string::npos);
+  EXPECT_LT(told, page.find("id=\"captures\""));
+  EXPECT_NE(page.find("build/fuzz/trace_fuzzer build/finds/crash-1"), std::string::npos);
+  EXPECT_NE(page.find("1 finding to act on"), std::string::npos);
 }
 
 TEST(Page, LoadsNothing) {

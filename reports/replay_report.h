@@ -109,6 +109,7 @@ struct FuzzRow {
   uint64_t runs = 0, seeds = 0, finds = 0;
   std::map<std::string, uint64_t> counts;  // what the target itself counted
   int status = 0;
+  std::string told, replay;  // of a find: what the target said, and the command
 };
 
 // A fault planted in the model, and whether fuzzing found it.

@@ -18,16 +18,26 @@ W ContextOf(W object_key) {
   return object_key >> W(32);
 }
 
-// Whether first..last of `space` lies in one live, pinned area that begins at (backing, offset) for
-// `first` and grants `rights`.
+// What an area gives beneath this HWPT. A table that is not a nest parent cannot withhold read from
+// what may be written (docs/TRACE.md 4).
 template <class D>
-typename D::B Covered(const View<D>& v, typename D::W space, typename D::W first,
+typename D::W Granted(const HwptRow<D>& h, typename D::W rights) {
+  using W = typename D::W;
+  const auto writable = (rights & W(uint64_t{kWrite})) != W(0);
+  return D::Sel(h.nestParent == W(0) && writable, rights | W(uint64_t{kRead}), rights);
+}
+
+// Whether first..last lies in one live, pinned area of the IOAS of `h` that begins at (backing,
+// offset) for `first` and grants `rights`.
+template <class D>
+typename D::B Covered(const View<D>& v, const HwptRow<D>& h, typename D::W first,
                       typename D::W last, typename D::W backing, typename D::W offset,
                       typename D::W rights) {
   using W = typename D::W;
-  return v.areas.AnyContaining(space, first, [&](const AreaRow<D>& area) {
+  return v.areas.AnyContaining(h.ioas, first, [&](const AreaRow<D>& area) {
     return last <= area.last && first <= last && area.pinned != W(0) && area.backing == backing &&
-           area.offset + (first - area.first) == offset && (rights & ~area.rights) == W(0);
+           area.offset + (first - area.first) == offset &&
+           (rights & ~Granted<D>(h, area.rights)) == W(0);
   });
 }
 
@@ -42,7 +52,7 @@ void Confinement(const View<D>& v, Report&& report) {
       return d.key == a.device &&
              (v.nesteds.Any([&](const NestedRow<D>& n) { return n.key == d.attached; }) ||
               v.hwpts.Any([&](const HwptRow<D>& h) {
-                return h.key == d.attached && Covered(v, h.ioas, a.input, a.input + a.length - 1,
+                return h.key == d.attached && Covered(v, h, a.input, a.input + a.length - 1,
                                                       a.backing, a.offset, a.need | a.rights);
               }));
     });
@@ -63,7 +73,7 @@ void NestedConfinement(const View<D>& v, Report&& report) {
       return d.key == a.device && v.nesteds.Any([&](const NestedRow<D>& n) {
         return n.key == d.attached && v.viommus.Any([&](const ViommuRow<D>& m) {
           return m.key == n.viommu && v.hwpts.Any([&](const HwptRow<D>& h) {
-            return h.key == m.hwpt && Covered(v, h.ioas, a.input, a.input + a.length - 1,
+            return h.key == m.hwpt && Covered(v, h, a.input, a.input + a.length - 1,
                                               a.backing, a.offset, a.need | a.rights);
           });
         });
@@ -87,11 +97,11 @@ void NoStale(const View<D>& v, Report&& report) {
     const auto live = v.hwpts.Any([&](const HwptRow<D>& h) {
       const auto tagged = h.smmu == r.smmu && h.vmid == r.vmid;
       return (stage2 && tagged && h.nestParent != W(0) &&
-              Covered(v, h.ioas, r.first, r.last, r.backing, r.offset, r.rights)) ||
+              Covered(v, h, r.first, r.last, r.backing, r.offset, r.rights)) ||
              (combined && tagged && h.nestParent != W(0) &&
-              Covered(v, h.ioas, r.v0, r.v0 + length, r.backing, r.offset, r.rights)) ||
+              Covered(v, h, r.v0, r.v0 + length, r.backing, r.offset, r.rights)) ||
              (host && tagged && h.nestParent == W(0) && h.asid == r.asid &&
-              Covered(v, h.ioas, r.first, r.last, r.backing, r.offset, r.rights));
+              Covered(v, h, r.first, r.last, r.backing, r.offset, r.rights));
     });
     report(!present || !(stage2 || combined || host) || live,
            "a retained translation agrees with a live area", r);

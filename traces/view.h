@@ -183,7 +183,9 @@ enum RetainedKind : uint64_t {
   kWalkStage2 = 4,    // (smmu, vmid, IPA range, level) -> a table of the host
   kLeafStage1 = 5,    // (smmu, vmid, asid or global, VA range) -> v0: IPA of the range, v1: rights
   kLeafStage2 = 6,    // (smmu, vmid, IPA range) -> backing, offset, rights
-  kLeafCombined = 7,  // (smmu, vmid, asid or global, VA range) -> v0: IPA, backing, offset, rights
+  // (smmu, vmid, asid or global, VA range) -> v0: IPA, backing, offset, rights; v1 (whole pages) and
+  // v2: first and last VA of the stage-1 leaf that it is (part of)
+  kLeafCombined = 7,
 };
 
 template <class D>

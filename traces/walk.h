@@ -83,6 +83,7 @@ struct ContextDescriptor {
   W ttb1{0}, size1{0}, granule1{0}, off1{0};
   W tbi0{0}, tbi1{0}, affd{0}, wxn{0}, hads0{0}, hads1{0};
   W record{0}, abort{0};                 // R, A
+  W wide{0};  // OAS is 52 bits: bits 15:12 of a 64K descriptor are address; else they are ignored
 };
 
 // A stream table entry, decoded: hw-smmuv3 sheet 2.1.
@@ -94,6 +95,7 @@ struct StreamEntry {
   W contextPtr{0}, s1fmt{0}, s1cdmax{0}, s1dss{0};
   W vmid{0};
   W s2ttb{0}, s2size{0}, s2level{0}, s2granule{0}, s2outputBits{0}, s2affd{0}, s2record{0};
+  W wide{0};  // as in ContextDescriptor
 };
 
 // What a command of a guest becomes: hw-smmuv3 sheet 9, iommufd sheet Observed 3 and 6.
