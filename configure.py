@@ -142,19 +142,22 @@ PROOFS = """
 areas_perf.cc
 explorer.cc explorer.h explorer_test.cc
 host.cc host.h
+invariants.cc invariants.h
 keeps.cc keeps.h
 ops.cc ops.h
 ops_dma.cc
 ops_ioas.cc
 ops_objects.cc
 ops_vfio.cc
-prove.h
+prove.cc prove.h
+realise.cc realise.h
 recipe.cc recipe.h
 shape.h
 state.cc state.h
 sym.cc sym.h sym_test.cc
 term.cc term.h
 theorem.cc theorem.h
+walks.cc walks.h
 """.split()
 
 FUZZ = """

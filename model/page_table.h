@@ -36,6 +36,7 @@ class PageTable {
   // frame(i) is the frame of its i-th page.
   template <class FrameOf>
   void Map(uint64_t first, uint64_t pages, uint8_t rights, FrameOf&& frame_of) {
+    runEnd_ = 0;  // what RunOf remembers is of another range
     for (uint64_t i = 0; i < pages;) {
       const uint64_t pa = frame_of(i) * kPageSize;
       const uint64_t run = RunOf(i, pages, frame_of);

@@ -318,7 +318,7 @@ Translation Smmu::TranslateWith(const ConfigEntry& entry, const WalkQuery& query
                                          : EntryKind::kHostStage1;
   const uint16_t vmid = static_cast<uint16_t>(config.ste.vmid);
   const uint16_t asid = config.stage1 ? static_cast<uint16_t>(config.cd.asid) : 0;
-  if (kind != EntryKind::kStage2)
+  if (kind != EntryKind::kStage2 && HasTable(config.cd, va))
     if (const RangeEntry* leaf = tlb_.Find(kind, vmid, asid, va))
       return FromLeaf(config, query, a, *leaf, va);
   CachedEnv env{*this, log, vmid, asid, entry.owner};

@@ -41,7 +41,6 @@ int Space::Place(uint64_t length, uint64_t va, const ModelFaults& faults, uint64
   if (va != 0) align = std::min(align, va & (~va + 1));
   align = std::min(align, kHugePage);
   if (align < alignment_) return EINVAL;
-  if ((length & (alignment_ - 1)) != 0) return EINVAL;
 
   // Candidate holes of (reserved and areas) inside [page, top - page], ascending.
   const uint64_t window_first = kPageSize, window_last = kTop - kPageSize;
@@ -65,7 +64,8 @@ int Space::Place(uint64_t length, uint64_t va, const ModelFaults& faults, uint64
     if (r < reserved.size()) block_first = reserved[r].first, block_last = reserved[r].second;
     if (area != areas_.end() && area->first < block_first)
       block_first = area->first, block_last = area->second.last;
-    if (block_first > at && fits(at, std::min(block_first - 1, window_last))) return 0;
+    if (block_first > at && fits(at, std::min(block_first - 1, window_last)))
+      return ((*iova | length) & (alignment_ - 1)) != 0 ? EINVAL : 0;
     if (block_last >= window_last) break;
     at = std::max(at, block_last + 1);
   }

@@ -138,6 +138,15 @@ inline uint64_t CanonicalVa(const ContextDescriptor<Concrete>& cd, uint64_t va) 
   return high ? va | uint64_t{0xff} << 56 : va & ~(uint64_t{0xff} << 56);
 }
 
+// Step 9: whether the CD gives this address a table at all. It comes before any cache is asked: it
+// depends on the CD alone. REQUIRES: va is canonical.
+inline bool HasTable(const ContextDescriptor<Concrete>& cd, uint64_t va) {
+  const bool high = (va >> 55 & 1) != 0;
+  const int size = static_cast<int>(high ? cd.size1 : cd.size0);
+  if ((high ? cd.off1 : cd.off0) != 0) return false;
+  return va >> size == (high ? ~uint64_t{0} >> size : 0);
+}
+
 // Sheet 4.2, steps 9 and 10, without the permission check. REQUIRES: va is canonical.
 template <class Env>
 Stage WalkStage1(Env& env, const StreamConfig& config, uint64_t va) {
@@ -145,9 +154,7 @@ Stage WalkStage1(Env& env, const StreamConfig& config, uint64_t va) {
   const bool high = (va >> 55 & 1) != 0;
   const int size = static_cast<int>(high ? cd.size1 : cd.size0);
   const int g = static_cast<int>(high ? cd.granule1 : cd.granule0);
-  if ((high ? cd.off1 : cd.off0) != 0) return Fault(kTranslation, kClassInput, false, 0);
-  if (va >> size != (high ? ~uint64_t{0} >> size : 0))
-    return Fault(kTranslation, kClassInput, false, 0);
+  if (!HasTable(cd, va)) return Fault(kTranslation, kClassInput, false, 0);
   const uint64_t input = va & ((uint64_t{1} << size) - 1);
   const int stride = g - 3;
   const int start = 4 - (size - 4) / stride;

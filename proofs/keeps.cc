@@ -26,12 +26,12 @@ std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const ch
   e.Explore([&] {
     OpRun run{&e, Sym(&e, op.split), world, faults, FreshState(&e, world, op.bounds), {}, {}};
     const View<Sym> before = run.s.view;
-    EachInvariant(before, [&](const char*, const char*, const B& holds) { e.Assume(holds); });
+    EachInvariant(run.s, [&](const char*, const char*, const B& holds) { e.Assume(holds); });
     PreferSmall(&e, before);
     run.host.Start(&e, before);
     reference::BeginOp(run.s);
     const B succeeded = op.run(&run);
-    EachInvariant(run.s.view, [&](const char* invariant, const char* what, const B& holds) {
+    EachInvariant(run.s, [&](const char* invariant, const char* what, const B& holds) {
       if (wanted(invariant)) e.Prove(invariant, what, holds);
     });
     e.Prove(kCanary, "the Op fails", !succeeded);
@@ -57,6 +57,7 @@ std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const ch
     row.bounds = op.bounds.Text();
     row.paths = e.paths(), row.queries = group.queries, row.seconds = group.seconds;
     row.canary = group.name == kCanary;
+    if (row.canary && group.verdict == Verdict::kRefuted) row.verdict = "refuted";
     if (group.verdict != Verdict::kHolds && !row.canary) row.clause = group.what;
     if (group.verdict == Verdict::kRefuted && !row.canary && found.contains(group.name)) {
       keeps.counterexample = std::move(found[group.name]);

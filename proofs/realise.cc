@@ -50,10 +50,10 @@ void Realise(const Counterexample& counterexample, const Rules& rules,
              const ReferenceFaults& faults, TheoremRow* row) {
   Recipe recipe;
   std::vector<GuestWord> guest;
-  for (const auto& [backing, offset, value] : counterexample.guest)
+  for (const auto& read : counterexample.guest)  // backing, offset, value
     counterexample.before.areas.EachIndex([&](bool, const AreaRow<Concrete>& a) {
-      if (a.backing == backing && offset >= a.offset && offset - a.offset <= a.last - a.first)
-        guest.push_back({a.space, a.first + (offset - a.offset), value});
+      if (a.backing == read[0] && read[1] >= a.offset && read[1] - a.offset <= a.last - a.first)
+        guest.push_back({a.space, a.first + (read[1] - a.offset), read[2]});
     });
   if (!recipe.Build(counterexample.before, rules, guest)) {
     row->counterexample += "  no recipe: " + recipe.why() + "\n";

@@ -52,6 +52,8 @@ class Recipe {
   void MakeNesteds();
   void AttachDevices();
   void FillRetained();
+  void FillNested(const HwptRow<Concrete>& hwpt, const RetainedRow<Concrete>& row);
+  void StoreWords(uint64_t context, uint64_t address, const std::vector<uint64_t>& words);
   bool Fail(const std::string& why);
   uint32_t ProcessOf(uint64_t context) const;
   // Ordinal of the Op that made the object; fails when there is none.

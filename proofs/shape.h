@@ -46,6 +46,13 @@ void WellFormed(const View<D>& v, Report&& report) {
                          });
     report(!present || d.attached == W(0) || reaches, "a device is attached to its own SMMU's HWPT");
   });
+  v.devices.EachIndex([&](auto present, const DeviceRow<D>& d) {
+    const auto routed = v.nesteds.Any([&](const NestedRow<D>& n) {
+      return n.key == d.attached && n.viommu == d.eventViommu;
+    });
+    report(!present || d.eventViommu == W(0) || routed,
+           "events go to the vIOMMU that the device is attached beneath");
+  });
   v.ioases.EachIndex([&](auto present, const IoasRow<D>& o) {
     report(!present || named(o.key), "an object has a name");
   });
@@ -98,8 +105,9 @@ void WellFormed(const View<D>& v, Report&& report) {
     report(!present || !twice, "an HWPT has one tag");
   });
   v.retained.EachIndex([&](auto present, const RetainedRow<D>& r) {
-    report(!present || (r.first <= r.last && (r.first & W(0xfff)) == W(0) &&
-                        (r.last & W(0xfff)) == W(0xfff)),
+    const auto pages = r.first <= r.last && (r.first & W(0xfff)) == W(0) &&
+                       (r.last & W(0xfff)) == W(0xfff);
+    report(!present || r.kind == W(kConfig) || r.kind == W(kCd) || pages,
            "a retained entry is whole pages");
     // The host's own tables have no bits here, so no pointer into them is retained.
     report(!present || (r.kind >= W(kConfig) && r.kind <= W(kLeafCombined) &&

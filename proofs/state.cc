@@ -60,6 +60,9 @@ uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
   if (Is(field, "backing")) return 0xf;
   if (Is(row, "area") && Is(field, "pinned")) return (addresses >> 12) * 2 + 1;
   if (Is(field, "level")) return 3;
+  if (Is(field, "count") || Is(field, "depth")) return 0xfffff;
+  if (Is(field, "sequence")) return 0x7fffffff;
+  if (Is(field, "eventVirtId")) return 0xffffffff;
   if (Is(field, "ssid")) return 0;
   if (Is(field, "type")) return 3;
   return ~uint64_t{0};
@@ -145,7 +148,8 @@ reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& 
   return s;
 }
 
-void EachInvariant(const View<Sym>& view, const FormulaReport& report) {
+void EachInvariant(const reference::State<Sym>& state, const FormulaReport& report) {
+  const View<Sym>& view = state.view;
   ForEachInvariant<Sym>([&](const InvariantInfo& info, auto&& check) {
     check(view, [&](const B& holds, const char* what, const auto& row) {
       using Row = std::decay_t<decltype(row)>;
@@ -161,6 +165,13 @@ void EachInvariant(const View<Sym>& view, const FormulaReport& report) {
   WellFormed<Sym>(view, [&](const B& holds, const char* what) {
     report(kWellFormed, what, holds);
   });
+  for (const auto& at : state.tombstones.places()) {
+    const auto is = [&](const auto& row) { return row.key == at.row.key; };
+    const B named = view.ioases.Any(is) || view.hwpts.Any(is) || view.nesteds.Any(is) ||
+                    view.viommus.Any(is) || view.vdevices.Any(is) || view.veventqs.Any(is) ||
+                    view.devices.Any([&](const auto& d) { return d.object == at.row.key; });
+    report(kWellFormed, "an id that ended names nothing", !at.present || !named);
+  }
 }
 
 void PreferSmall(Explorer* e, const View<Sym>& view) {
@@ -169,6 +180,12 @@ void PreferSmall(Explorer* e, const View<Sym>& view) {
   PreferEmpty(e, view.vdevices), PreferEmpty(e, view.viommus), PreferEmpty(e, view.areas);
   PreferEmpty(e, view.hwpts), PreferEmpty(e, view.ioases);
   for (const auto& at : view.retained.places()) e->Prefer(at.row.kind != W(kLeafCombined));
+  for (const auto& at : view.retained.places()) {
+    const RetainedRow<Sym>& r = at.row;  // readable pages, as a walk leaves them
+    e->Prefer((r.rights & W(kRead)) != W(0));
+    e->Prefer(r.kind != W(kLeafCombined) || (r.v1 & W(kRead)) != W(0));
+    e->Prefer(r.last == (r.first | W(0xfff)));
+  }
   for (const auto& at : view.devices.places()) e->Prefer(at.row.attached == W(0));
   PreferEmpty(e, view.devices);
   for (const auto& at : view.areas.places()) {

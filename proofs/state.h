@@ -36,7 +36,7 @@ reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& 
 
 using FormulaReport = std::function<void(const char* invariant, const char* what, const B& holds)>;
 // The invariants, and well-formed.
-void EachInvariant(const View<Sym>& view, const FormulaReport& report);
+void EachInvariant(const reference::State<Sym>& state, const FormulaReport& report);
 
 // Wishes for small, readable counterexamples: few rows, small numbers.
 void PreferSmall(Explorer* e, const View<Sym>& view);

@@ -75,6 +75,7 @@ std::vector<TheoremRow> ProveEquals(const std::string& function, const std::stri
     row.paths = explorer.paths(), row.queries = group.queries, row.seconds = group.seconds;
     row.clause = group.what;
     row.canary = group.name.rfind("canary", 0) == 0;
+    if (row.canary && group.verdict == Verdict::kRefuted) row.verdict = "refuted", row.clause = "";
     rows.push_back(row);
   }
   return rows;

@@ -271,14 +271,17 @@ Outcome Shell::DoInvalidate(const Op& op, uint64_t context) {
   const uint64_t length = in.entryLen;
   if (length != 0 && length <= 4096) {
     for (uint64_t i = 0; i < in.entryNum && inval.copyError == 0; ++i) {
-      if ((i + 1) * length > array.size()) {
+      // As in framing (TRACE 2): a tail byte that is not zero is found before what is unreadable.
+      const std::string_view entry = array.substr(std::min<uint64_t>(i * length, array.size()), length);
+      if (entry.size() < std::min<uint64_t>(16, length)) {
         inval.copyError = EFAULT;
         break;
       }
-      const std::string_view entry = array.substr(i * length, length);
       if (std::any_of(entry.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(16, length)),
                       entry.end(), [](char c) { return c != 0; }))
         inval.copyError = E2BIG;
+      else if (entry.size() < length)
+        inval.copyError = EFAULT;
       inval.commands.push_back({Word(entry, 0), Word(entry, 8)});
     }
   }

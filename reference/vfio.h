@@ -182,16 +182,16 @@ Result<D> Attach(const Env<D>& env, const State<D>& s, Devices<D>& devices, Nest
   if (to.translates &&
       devices.Any([&](const DeviceRow<D>& d) { return moves(d) && !has_vdevice(d); }))
     return Fail<D>(ENOENT);
+  HwptPlan<D> plan;  // 4.3: an automatic HWPT is made first, then attached
+  if (to.key == W(0)) {
+    plan = PlanHwpt(env, s, spaces.areas, device.context, to.ioas, to.smmu, false);
+    if (plan.err != 0) return Fail<D>(plan.err);
+  }
   if (!replace && devices.Any([&](const DeviceRow<D>& d) {
         return d.key != device.key && d.group == device.group && d.attached != W(0) &&
                d.attached != to.key;
       }))
     return Fail<D>(EINVAL);
-  HwptPlan<D> plan;
-  if (to.key == W(0)) {
-    plan = PlanHwpt(env, s, spaces.areas, device.context, to.ioas, to.smmu, false);
-    if (plan.err != 0) return Fail<D>(plan.err);
-  }
   const World& world = env.world;  // 10.4: the software MSI window
   if (world.swMsiFirst <= world.swMsiLast &&
       spaces.areas.AnyOverlapping(to.ioas, W(world.swMsiFirst), W(world.swMsiLast),

@@ -85,7 +85,10 @@ void Head(const Verification& v, Html* page) {
   SumTile(page, PassedProofs(v.proofs, false), "theorems hold at the stated bounds");
   SumTile(page, PassedProofs(v.proofs, true), "planted faults refuted, as they must be");
   uint64_t runs = 0, finds = 0;
-  for (const FuzzRow& row : v.fuzz) runs += row.runs, finds += row.finds + (row.status != 0);
+  for (const FuzzRow& row : v.fuzz) {
+    runs += row.runs;
+    finds += row.finds == 0 && row.status != 0 ? 1 : row.finds;
+  }
   Tile(page,
        !v.fuzz_ran  ? "warn"
        : finds == 0 ? "good"
