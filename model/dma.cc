@@ -74,8 +74,8 @@ Outcome Stack::Dma(const Op& op) {
         Locate(t.pa, &piece->backing, &piece->offset);
         piece->rights = t.rights;
         if (query.write) {
-          const uint64_t have = std::min<uint64_t>(
-              op.blob.size() > at ? op.blob.size() - at : 0, piece->length);
+          const uint64_t have =
+              std::min<uint64_t>(op.blob.size() > at ? op.blob.size() - at : 0, piece->length);
           const std::string rest(piece->length - have, '\0');
           memory_.Write(t.pa, op.blob.data() + at, have);
           memory_.Write(t.pa + have, rest.data(), rest.size());

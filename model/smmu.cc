@@ -171,7 +171,8 @@ struct Smmu::CachedEnv {
         const uint64_t mask = (uint64_t{1} << out.log2Size) - 1;
         leaf.first = ipa & ~mask, leaf.output = out.output & ~mask, leaf.owner = owner;
         leaf.vmid = vmid2, leaf.log2Size = out.log2Size, leaf.kind = EntryKind::kStage2;
-        leaf.leafLog2 = leaf.log2Size, leaf.global = true, leaf.permissions1 = 0x3f, leaf.permissions2 = out.permissions;
+        leaf.leafLog2 = leaf.log2Size, leaf.global = true, leaf.permissions1 = 0x3f,
+        leaf.permissions2 = out.permissions;
         Fill(&smmu.tlb_, leaf);
       }
     }

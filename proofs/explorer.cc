@@ -233,7 +233,9 @@ void Explorer::Explore(const std::function<void()>& f) {
     } catch (const PathAbandoned&) {
     }
     CHECK(frames_.back()->at == frames_.back()->trail.size(), "replay ended early");
-    if (paths_ >= limits_.paths) {
+    const bool enough = !limits_.stop_at.empty() &&
+                        FindGroup(limits_.stop_at).verdict == Verdict::kRefuted;
+    if (enough || paths_ >= limits_.paths) {
       out_of_paths_ = true;
       while (scopes_ > 1) Pop();
       break;

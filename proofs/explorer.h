@@ -56,6 +56,7 @@ struct Group {
 struct Limits {
   uint64_t query_units = 200'000'000;  // resource units of one query
   uint64_t paths = 20'000;
+  std::string stop_at;  // ends when this group is refuted
   // Told of each query of an obligation that took longer than slow_seconds.
   double slow_seconds = 1;
   std::function<void(const std::string& group, const std::string& what, double seconds)> on_slow;

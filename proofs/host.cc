@@ -48,6 +48,8 @@ std::vector<reference::Run<Sym>> ProofHost::Resolve(W, W va, W length, W) {
 
 W ProofHost::ReadGuest(W backing, W offset) {
   const W value = explorer_->Fresh("guest");
+  if (reads_.empty() && first_mask_ != 0)
+    explorer_->Assume((value & W(first_mask_)) == W(first_value_));
   reads_.push_back({backing, offset, value});
   return value;
 }

@@ -31,6 +31,9 @@ class ProofHost : public reference::Host<Sym> {
   std::vector<reference::Run<Sym>> Resolve(W process, W va, W length, W rights) override;
   W ReadGuest(W backing, W offset) override;
 
+  // A bound on guest configurations: the first word that is read (a CD's) has these bits.
+  void BoundFirstRead(uint64_t mask, uint64_t value) { first_mask_ = mask, first_value_ = value; }
+
   uint64_t steps() const { return steps_; }
   const std::vector<GuestRead>& reads() const { return reads_; }
 
@@ -38,6 +41,7 @@ class ProofHost : public reference::Host<Sym> {
   Explorer* explorer_ = nullptr;
   Monitor<Sym> monitor_;
   uint64_t steps_ = 0;
+  uint64_t first_mask_ = 0, first_value_ = 0;
   std::vector<GuestRead> reads_;
 };
 

@@ -2,11 +2,13 @@
 
 #include <map>
 
+#include "traces/known_defects.h"
 #include "traces/text.h"
 
 namespace twinwalk::proofs {
 namespace {
 
+constexpr const char* kKnown = " (known defect)";
 constexpr const char* kCanary = "canary: never succeeds";
 
 }  // namespace
@@ -32,7 +34,10 @@ std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const ch
     reference::BeginOp(run.s);
     const B succeeded = op.run(&run);
     EachInvariant(run.s, [&](const char* invariant, const char* what, const B& holds) {
-      if (wanted(invariant)) e.Prove(invariant, what, holds);
+      if (!wanted(invariant)) return;
+      // A clause that the preset is known to break does not hide the others.
+      const bool known = FindKnownDefect(rules, invariant, what) != nullptr;
+      e.Prove(known ? invariant + std::string(kKnown) : invariant, what, holds);
     });
     e.Prove(kCanary, "the Op fails", !succeeded);
     for (const Group& group : e.groups()) {
@@ -49,14 +54,20 @@ std::vector<KeepsRow> ProveKeeps(const OpProof& op, const Rules& rules, const ch
   });
   std::vector<KeepsRow> rows;
   for (const Group& group : e.groups()) {
-    if (group.name != kCanary && !wanted(group.name)) continue;
+    const size_t known = group.name.find(kKnown);
+    const std::string name = group.name.substr(0, known);
+    if (group.name != kCanary && !wanted(name)) continue;
+    // Where nothing reaches the clause there is no defect to show.
+    if (known != std::string::npos && group.obligations == group.unchanged) continue;
     KeepsRow keeps;
     TheoremRow& row = keeps.row;
-    row.op = op.name, row.invariant = group.name, row.preset = preset, row.fault = fault;
+    row.op = op.name, row.invariant = name, row.preset = preset, row.fault = fault;
     row.verdict = VerdictText(group, e);
     row.bounds = op.bounds.Text();
     row.paths = e.paths(), row.queries = group.queries, row.seconds = group.seconds;
     row.canary = group.name == kCanary;
+    if (known != std::string::npos && group.verdict == Verdict::kRefuted)
+      row.known = FindKnownDefect(rules, name.c_str(), group.what.c_str())->reason;
     if (row.canary && group.verdict == Verdict::kRefuted) row.verdict = "refuted";
     if (group.verdict != Verdict::kHolds && !row.canary) row.clause = group.what;
     if (group.verdict == Verdict::kRefuted && !row.canary && found.contains(group.name)) {

@@ -57,8 +57,10 @@ void Run(Task* task) {
     task->rows = ProveInvariantRows(task->rules);
     return;
   }
+  Limits limits;
+  if (!task->fault.empty()) limits.stop_at = task->invariant;
   for (KeepsRow& keeps : ProveKeeps(*task->op, task->rules, task->preset, task->faults, task->fault,
-                                    task->invariant, Limits())) {
+                                    task->invariant, limits)) {
     if (keeps.counterexample != nullptr)
       Realise(*keeps.counterexample, task->rules, task->faults, &keeps.row);
     if (!task->fault.empty() && keeps.row.invariant != task->invariant) continue;

@@ -298,7 +298,25 @@ void Recipe::AttachDevices() {
     if (d.attached == 0) return;
     const auto* hwpt = view_->hwpts.Find(d.attached);
     if (hwpt != nullptr && hwpt->automatic != 0) return;  // attached when it was made
+    // A guest's stage 1 asks for a vDEVICE, but only at this moment: one that is gone by now.
+    const auto* nested = view_->nesteds.Find(d.attached);
+    const bool named = nested == nullptr || view_->vdevices.Any([&](const auto& vd) {
+      return vd.device == d.key && vd.viommu == nested->viommu;
+    });
+    uint32_t vdevice = 0;
+    if (!named) {
+      Op op = Call(OpKind::kVdeviceAlloc, d.context);
+      op.vdeviceAlloc.viommuId = Made(nested->viommu), op.vdeviceAlloc.devId = Made(d.object);
+      op.vdeviceAlloc.virtId = 0xfffe'0000 + d.key;
+      op.results |= 6;
+      vdevice = static_cast<uint32_t>(Add(op));
+    }
     Attach(d.key, d.attached);
+    if (named) return;
+    Op op = Call(OpKind::kDestroy, d.context);
+    op.destroy.id = vdevice;
+    op.results |= 2;
+    Add(op);
   });
 }
 

@@ -86,7 +86,7 @@ void WellFormed(const View<D>& v, Report&& report) {
   });
   v.areas.EachIndex([&](auto present, const AreaRow<D>& a) {
     const auto aligned = (a.first & W(0xfff)) == W(0) && (a.last & W(0xfff)) == W(0xfff) &&
-                         (a.va & W(0xfff)) == W(0);
+                         (a.va & W(0xfff)) == W(0) && (a.offset & W(0xfff)) == W(0);
     report(!present || a.pinned == W(0) || aligned, "a pinned area is whole pages");
     report(!present || a.va <= a.va + (a.last - a.first), "an area's memory does not wrap");
     // A bound: no map spans several mappings of its process.

@@ -33,7 +33,7 @@ std::string Bounds::Text() const {
                 "area %d, retained %d; addresses in the state %d bits, of the Op 64",
                 devices, ioases, hwpts, nesteds, viommus, vdevices, veventqs, areas, retained,
                 64 - __builtin_clzll(addresses));
-  return text;
+  return note.empty() ? text : std::string(text) + "; " + note;
 }
 
 uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
@@ -170,7 +170,8 @@ void EachInvariant(const reference::State<Sym>& state, const FormulaReport& repo
     const B named = view.ioases.Any(is) || view.hwpts.Any(is) || view.nesteds.Any(is) ||
                     view.viommus.Any(is) || view.vdevices.Any(is) || view.veventqs.Any(is) ||
                     view.devices.Any([&](const auto& d) { return d.object == at.row.key; });
-    report(kWellFormed, "an id that ended names nothing", !at.present || !named);
+    const B name = ContextOf(at.row.key) != W(0) && (at.row.key & W(0xffffffff)) != W(0);
+    report(kWellFormed, "an id that ended names nothing", !at.present || (name && !named));
   }
 }
 

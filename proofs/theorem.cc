@@ -18,7 +18,7 @@ const char* ShapeName(Shape shape) {
 }  // namespace
 
 bool AsItMust(const TheoremRow& row) {
-  if (row.canary || !row.fault.empty()) return row.verdict.rfind("refuted", 0) == 0;
+  if (row.canary || !row.fault.empty() || !row.known.empty()) return row.verdict.rfind("refuted", 0) == 0;
   return row.verdict == "holds" || row.verdict == "framed";
 }
 
@@ -34,7 +34,7 @@ std::string RowText(const TheoremRow& row) {
   char line[400];
   std::snprintf(line, sizeof line, "%-22s %-18s x %-20s [%s]%s%s  %llu paths, %llu queries, %.2f s",
                 row.verdict.c_str(), row.op.c_str(), row.invariant.c_str(), row.preset.c_str(),
-                row.canary ? " canary" : "",
+                row.canary ? " canary" : row.known.empty() ? "" : " known defect",
                 row.fault.empty() ? "" : (" planted " + row.fault).c_str(),
                 static_cast<unsigned long long>(row.paths),
                 static_cast<unsigned long long>(row.queries), row.seconds);
@@ -53,6 +53,7 @@ std::string RowsJson(const std::vector<TheoremRow>& rows) {
     one["paths"] = row.paths, one["queries"] = row.queries, one["seconds"] = row.seconds;
     one["canary"] = row.canary;
     if (!row.fault.empty()) one["fault"] = row.fault;
+    if (!row.known.empty()) one["known_defect"] = row.known;
     if (!row.clause.empty()) one["clause"] = row.clause;
     if (!row.counterexample.empty()) one["counterexample"] = row.counterexample;
     if (!row.trace.empty()) one["trace"] = row.trace;

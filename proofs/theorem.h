@@ -31,6 +31,7 @@ struct TheoremRow {
   uint64_t paths = 0, queries = 0;
   double seconds = 0;     // in the solver
   bool canary = false;    // must be refuted
+  std::string known;      // the defect of traces/known_defects.h that it shows: must be refuted
   std::string clause;     // of a refuted or unknown row: what does not hold
   std::string counterexample;  // state and Op, readable
   std::string trace;      // text form, when realised

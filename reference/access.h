@@ -22,8 +22,7 @@ StreamEntry<D> NestedSte(const NestedRow<D>& n, typename D::W vmid, const Idr& i
   return DecodeSte<D>({n.ste0 | W(0xe), n.ste1, W(stage2) | vmid, W(0)}, idr);
 }
 
-// ---- The parts of an access
-// -------------------------------------------------------------------------
+// ---- The parts of an access ---------------------------------------------------------------------
 
 template <class D>
 void Ends(AccessOut<D>* out, const AccessIn<D>& in, typename D::W sid, const Fault<D>& fault,
@@ -170,8 +169,7 @@ AccessOut<D> Access(const Env<D>& env, const State<D>& s, const AccessIn<D>& in)
   return out;
 }
 
-// ---- What an access leaves behind
-// --------------------------------------------------------------------
+// ---- What an access leaves behind ---------------------------------------------------------------
 
 // A fault record where software finds it. lost: counted, not delivered.
 template <class D>

@@ -118,8 +118,7 @@ typename D::B Covers(const Command<D>& c, const RetainedRow<D>& r) {
   return r.smmu == c.smmu && (tlb || cfg);  // ATC_INV: no TLB entry (hw, "What may be stale")
 }
 
-// ---- Commands that the host makes
-// -----------------------------------------------------------------
+// ---- Commands that the host makes ---------------------------------------------------------------
 
 template <class D>
 Command<D> HostTlbi(uint64_t opcode, const HwptRow<D>& h, typename D::W first, typename D::W last) {
@@ -137,8 +136,7 @@ Command<D> HostCfgi(const DeviceRow<D>& device) {
   return c;
 }
 
-// ---- Commands of a guest
-// ---------------------------------------------------------------------------
+// ---- Commands of a guest ------------------------------------------------------------------------
 
 // iommufd 20.2, Observed 3; hw 9. `refuse_reserved`: rule reservedCommandBitsRefused; `ril`:
 // IDR3.RIL.

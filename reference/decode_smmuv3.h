@@ -52,8 +52,7 @@ typename D::W SizeOfCode(typename D::W code) {
   return bits;
 }
 
-// ---- hw 4.1: one descriptor
-// ------------------------------------------------------------------------
+// ---- hw 4.1: one descriptor ---------------------------------------------------------------------
 
 template <class D>
 typename D::W OutputOf(typename D::W word, int lowest, int granule) {
@@ -118,8 +117,7 @@ Descriptor<D> DecodeStage2(typename D::W word, int level, int granule) {
   return out;
 }
 
-// ---- hw 3: a context descriptor
-// --------------------------------------------------------------------
+// ---- hw 3: a context descriptor -----------------------------------------------------------------
 
 // One half of a CD. REQUIRES nothing; `legal` says whether the fields hold.
 template <class D>
@@ -187,8 +185,7 @@ ContextDescriptor<D> DecodeCd(typename D::W w0, typename D::W w1, typename D::W 
   return cd;
 }
 
-// ---- hw 2.1: a stream table entry
-// ------------------------------------------------------------------
+// ---- hw 2.1: a stream table entry ---------------------------------------------------------------
 
 // Words 0 to 3.
 template <class D>

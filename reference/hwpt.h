@@ -112,8 +112,7 @@ void FreeHwpt(const Env<D>& env, Spaces<D>& from, const HwptRow<D>& gone) {
   from.tags.EraseWhere([&](const TagRow<D>& t) { return t.key == tag; });
 }
 
-// ---- HWPT_ALLOC
-// ------------------------------------------------------------------------------------
+// ---- HWPT_ALLOC ---------------------------------------------------------------------------------
 
 enum HwptFlags : uint64_t { kNestParent = 1, kDirtyTracking = 2, kFaultIdValid = 4, kPasid = 8 };
 

@@ -42,8 +42,7 @@ Result<D> IoasIovaRanges(const State<D>& s, typename D::W context, typename D::W
   return r;
 }
 
-// ---- 6.5 MAP
-// ---------------------------------------------------------------------------------------
+// ---- 6.5 MAP ------------------------------------------------------------------------------------
 
 // The holes of `ioas` that automatic placement may use are searched outside of the domain: see
 // PlaceIova (holes.h). Declared here, defined for the concrete domain only.
@@ -161,8 +160,7 @@ Result<D> IoasMap(const Env<D>& env, const State<D>& s, Areas<D>& areas, Account
   return r;
 }
 
-// ---- 6.8 UNMAP
-// -------------------------------------------------------------------------------------
+// ---- 6.8 UNMAP ----------------------------------------------------------------------------------
 
 // Hardware forgets first..last of `ioas`: for each HWPT of it, stage 2 by TLBI_S2_IPA and
 // TLBI_NH_ALL, a host-owned stage 1 by TLBI_NH_VA (hw 9; TRACE 5).

@@ -272,7 +272,8 @@ Outcome Shell::DoInvalidate(const Op& op, uint64_t context) {
   if (length != 0 && length <= 4096) {
     for (uint64_t i = 0; i < in.entryNum && inval.copyError == 0; ++i) {
       // As in framing (TRACE 2): a tail byte that is not zero is found before what is unreadable.
-      const std::string_view entry = array.substr(std::min<uint64_t>(i * length, array.size()), length);
+      const std::string_view entry =
+          array.substr(std::min<uint64_t>(i * length, array.size()), length);
       if (entry.size() < std::min<uint64_t>(16, length)) {
         inval.copyError = EFAULT;
         break;

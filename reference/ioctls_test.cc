@@ -577,8 +577,7 @@ INSTANTIATE_TEST_SUITE_P(Viommu, Errno, testing::ValuesIn(kViommuRows), kName);
 INSTANTIATE_TEST_SUITE_P(Invalidate, Errno, testing::ValuesIn(kInvalidateRows), kName);
 INSTANTIATE_TEST_SUITE_P(Vfio, Errno, testing::ValuesIn(kVfioRows), kName);
 
-// ---- Results
-// -----------------------------------------------------------------------------------------
+// ---- Results ------------------------------------------------------------------------------------
 
 TEST(Results, IovaRangesAreTheHolesOfWhatIsReserved) {
   Stage s;

@@ -29,8 +29,7 @@ typename D::W PagesOf(const AreaRow<D>& a) {
 // would bring the account above the limit of the process that mapped it.
 template <class D>
 int PlanPin(const Env<D>& env, const Areas<D>& areas, const Accounts<D>& accounts,
-            const AreaRow<D>& area,
-            std::vector<PinPlan<D>>* plan) {
+            const AreaRow<D>& area, std::vector<PinPlan<D>>* plan) {
   using W = typename D::W;
   using B = typename D::B;
   PinPlan<D> one{

@@ -116,8 +116,7 @@ GuidedStep Shell::StepTowards(const Op& op, const Outcome& wanted) {
   return step;
 }
 
-// ---- Host
-// ------------------------------------------------------------------------------------------
+// ---- Host ---------------------------------------------------------------------------------------
 
 void Shell::Announce(bool when, const MicroStep<uint64_t>& step) {
   if (when && observer_ != nullptr) observer_->OnMicroStep(step);
@@ -141,7 +140,9 @@ bool Shell::Redundant(const RetainedRow<Concrete>& r) {
     return v.hwpts.Any([&](const HwptRow<Real>& h) {
       return h.smmu == r.smmu && h.vmid == r.vmid && (!host_stage1 || h.asid == r.asid) &&
              v.areas.AnyContaining(h.ioas, r.first, [&](const AreaRow<Real>& a) {
-               return r.last <= a.last && a.backing == r.backing && a.rights == r.rights &&
+               const bool readable = host_stage1 && (a.rights & kWrite) != 0;  // as in stack.h
+               const uint64_t rights = readable ? a.rights | kRead : a.rights;
+               return r.last <= a.last && a.backing == r.backing && rights == r.rights &&
                       a.offset + (r.first - a.first) == r.offset;
              });
     });

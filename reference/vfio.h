@@ -96,8 +96,7 @@ Result<D> Detach(const Env<D>& env, Devices<D>& devices, Nesteds<D>& nesteds, Sp
   return Result<D>();
 }
 
-// ---- ATTACH
-// ----------------------------------------------------------------------------------------
+// ---- ATTACH -------------------------------------------------------------------------------------
 
 // What an attach is to: an HWPT that is there, or one that is planned.
 template <class D>

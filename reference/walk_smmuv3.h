@@ -74,8 +74,7 @@ std::array<typename D::W, 4> RecordOf(const Fault<D>& f, typename D::W sid, bool
   return {word0, D::Sel(addressed, word1, W(0)), D::Sel(addressed, address, W(0)), f.word3};
 }
 
-// ---- Steps 6 to 8: the context descriptor
-// -----------------------------------------------------------
+// ---- Steps 6 to 8: the context descriptor -------------------------------------------------------
 
 template <class D>
 struct CdAnswer {
@@ -125,8 +124,7 @@ CdAnswer<D> FindCd(Under& under, const StreamEntry<D>& ste, const Idr& idr, bool
   return out;
 }
 
-// ---- Step 9: which table
-// ----------------------------------------------------------------------------
+// ---- Step 9: which table ------------------------------------------------------------------------
 
 template <class D>
 struct Half {
@@ -155,8 +153,7 @@ Half<D> PickHalf(const ContextDescriptor<D>& cd, typename D::W va) {
   return out;
 }
 
-// ---- Step 10: the tables
-// -----------------------------------------------------------------------------
+// ---- Step 10: the tables ------------------------------------------------------------------------
 
 template <class D>
 struct Stage1Answer {
@@ -280,8 +277,7 @@ Stage1Answer<D> WalkStage1(Under& under, const ContextDescriptor<D>& cd, const H
   return out.fault = FaultOf<D>(kTranslation), out;  // not reached with a legal CD
 }
 
-// ---- Hardware level
-// ----------------------------------------------------------------------------------
+// ---- Hardware level -----------------------------------------------------------------------------
 
 // The whole translation of one address, from the stream table, bit-exact.
 WalkAnswer WalkSmmuv3(const SmmuRegs& regs, WalkMemory& memory, const WalkQuery& query);

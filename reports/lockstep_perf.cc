@@ -33,7 +33,8 @@ void BM_L1LoadChain(benchmark::State& state) {
 }
 BENCHMARK(BM_L1LoadChain)->Name("l1_load_chain");
 
-// ---- Workloads -----------------------------------------------------------------------------------
+// ---- Workloads
+// -----------------------------------------------------------------------------------
 
 constexpr char kSetup[] = R"(# twinwalk trace 1
 world name=perf preset=repaired
@@ -75,8 +76,10 @@ std::vector<Op> Mix(const Trace& setup) {
   for (int round = 0; round < 10; ++round) {
     for (int i = 0; i < 15; ++i) {
       const std::string iova = std::to_string(0x400000 + (i * 7 + round) % 4 * 0x1000 + i * 16);
-      if (i % 2 == 0) add("dma device=0 iova=" + iova + " length=8");
-      else add("dma device=0 flags=1 iova=" + iova + " length=8 blob=q0x1122334455667788");
+      if (i % 2 == 0)
+        add("dma device=0 iova=" + iova + " length=8");
+      else
+        add("dma device=0 flags=1 iova=" + iova + " length=8 blob=q0x1122334455667788");
       if (i % 5 == 4) {
         add("ioas_map fd=%0 flags=7 ioasId=%4 userMap=%3 userVa=+0x20000 length=0x2000 "
             "iova=0x20000000");
@@ -110,9 +113,15 @@ void RunLockstep(benchmark::State& state, CheckLevel level) {
   }
   state.SetItemsProcessed(static_cast<int64_t>(ops));
 }
-void BM_LockstepOutcome(benchmark::State& s) { RunLockstep(s, CheckLevel::kOutcome); }
-void BM_LockstepTouched(benchmark::State& s) { RunLockstep(s, CheckLevel::kTouched); }
-void BM_LockstepFull(benchmark::State& s) { RunLockstep(s, CheckLevel::kFull); }
+void BM_LockstepOutcome(benchmark::State& s) {
+  RunLockstep(s, CheckLevel::kOutcome);
+}
+void BM_LockstepTouched(benchmark::State& s) {
+  RunLockstep(s, CheckLevel::kTouched);
+}
+void BM_LockstepFull(benchmark::State& s) {
+  RunLockstep(s, CheckLevel::kFull);
+}
 BENCHMARK(BM_LockstepOutcome)->Name("lockstep/outcome");
 BENCHMARK(BM_LockstepTouched)->Name("lockstep/touched");
 BENCHMARK(BM_LockstepFull)->Name("lockstep/full");
@@ -133,12 +142,17 @@ void RunAlone(benchmark::State& state, Machine* machine) {
   }
   state.SetItemsProcessed(static_cast<int64_t>(ops));
 }
-void BM_Model(benchmark::State& s) { RunAlone(s, MakeModel().get()); }
-void BM_Reference(benchmark::State& s) { RunAlone(s, MakeReference().get()); }
+void BM_Model(benchmark::State& s) {
+  RunAlone(s, MakeModel().get());
+}
+void BM_Reference(benchmark::State& s) {
+  RunAlone(s, MakeReference().get());
+}
 BENCHMARK(BM_Model)->Name("alone/model");
 BENCHMARK(BM_Reference)->Name("alone/reference");
 
-// ---- Translation ---------------------------------------------------------------------------------
+// ---- Translation
+// ---------------------------------------------------------------------------------
 
 // Accesses of the model that hit its TLB: translation, plus the Outcome around it.
 void BM_TlbHit(benchmark::State& state) {
@@ -163,8 +177,8 @@ class FlatMemory : public WalkMemory {
   std::vector<uint64_t> words = std::vector<uint64_t>(0x4000, 0);
 };
 
-// Stage 1 (39 bits) over stage 2 (40 bits, start at level 1): 3 x (3 + 1) + 3 descriptor reads, plus
-// STE and CD, with no cache at all.
+// Stage 1 (39 bits) over stage 2 (40 bits, start at level 1): 3 x (3 + 1) + 3 descriptor reads,
+// plus STE and CD, with no cache at all.
 void BM_NestedWalk(benchmark::State& state) {
   FlatMemory m;
   const auto put = [&](uint64_t address, uint64_t value) { m.words[address / 8] = value; };
@@ -184,7 +198,8 @@ void BM_NestedWalk(benchmark::State& state) {
 }
 BENCHMARK(BM_NestedWalk)->Name("model/nested_walk_uncached");
 
-// ---- Decoding ------------------------------------------------------------------------------------
+// ---- Decoding
+// ------------------------------------------------------------------------------------
 
 Trace LongTrace() {
   Trace trace = Setup();

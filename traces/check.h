@@ -6,14 +6,14 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define CHECK(condition, ...)                                                              \
-  do {                                                                                     \
-    if (!(condition)) {                                                                    \
-      std::fprintf(stderr, "%s:%d: CHECK failed: %s ", __FILE__, __LINE__, #condition);    \
-      __VA_OPT__(std::fprintf(stderr, __VA_ARGS__);)                                       \
-      std::fputc('\n', stderr);                                                            \
-      std::abort();                                                                        \
-    }                                                                                      \
+#define CHECK(condition, ...)                                                           \
+  do {                                                                                  \
+    if (!(condition)) {                                                                 \
+      std::fprintf(stderr, "%s:%d: CHECK failed: %s ", __FILE__, __LINE__, #condition); \
+      __VA_OPT__(std::fprintf(stderr, __VA_ARGS__);)                                    \
+      std::fputc('\n', stderr);                                                         \
+      std::abort();                                                                     \
+    }                                                                                   \
   } while (false)
 
 #endif  // TWINWALK_TRACES_CHECK_H_

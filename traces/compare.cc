@@ -45,7 +45,8 @@ class Collector {
  public:
   explicit Collector(size_t limit) : limit_(limit) {}
   void Add(std::string field, std::string should_be, std::string is) {
-    if (found_.size() < limit_) found_.push_back({std::move(field), std::move(should_be), std::move(is)});
+    if (found_.size() < limit_)
+      found_.push_back({std::move(field), std::move(should_be), std::move(is)});
   }
   void Number(const char* field, uint64_t should_be, uint64_t is) {
     if (should_be != is) Add(field, Hex(should_be), Hex(is));
@@ -69,8 +70,7 @@ class Collector {
 
 // Lines in `a` but not in `b` and the other way round.
 template <class Table>
-void DiffTables(const Table& a, const Table& b, size_t limit,
-                std::vector<std::string>* out) {
+void DiffTables(const Table& a, const Table& b, size_t limit, std::vector<std::string>* out) {
   std::set<std::string> as, bs;
   a.EachIndex([&](bool, const auto& row) { as.insert(RowText(row)); });
   b.EachIndex([&](bool, const auto& row) { bs.insert(RowText(row)); });
@@ -78,7 +78,6 @@ void DiffTables(const Table& a, const Table& b, size_t limit,
     if (bs.count(row) == 0 && out->size() < limit) out->push_back("- " + row);
   for (const std::string& row : bs)
     if (as.count(row) == 0 && out->size() < limit) out->push_back("+ " + row);
-  
 }
 
 // A vEVENTQ's bytes without its sequence numbers (iommufd sheet 16: header {flags, sequence}, then
@@ -108,7 +107,8 @@ const char* OutField(const Op& op, const std::string& a, const std::string& b) {
 bool Renaming::Agree(uint64_t theirs, uint64_t ours, bool made) {
   auto f = forth_.find(theirs);
   auto b = back_.find(ours);
-  if (f != forth_.end() && b != back_.end() && f->second == ours && b->second == theirs) return true;
+  if (f != forth_.end() && b != back_.end() && f->second == ours && b->second == theirs)
+    return true;
   if (!made && (f != forth_.end() || b != back_.end())) return false;
   if (f != forth_.end()) back_.erase(f->second);
   if (b != back_.end()) forth_.erase(b->second);
@@ -174,12 +174,14 @@ std::vector<Difference> CompareRecorded(const Op& op, const Outcome& recorded, c
 std::vector<std::string> CompareViews(const View<Concrete>& should_be, const View<Concrete>& is,
                                       size_t limit) {
   std::vector<std::string> out;
-  View<Concrete>::EachTable([&](const char* name, const auto& a, const auto& b) {
-    const std::string_view n = name;
-    if (n == "retained" || n == "accesses" || n == "commands") return;
-    if ((n == "areas" || n == "accounts") && !(should_be.complete && is.complete)) return;
-    DiffTables(a, b, limit, &out);
-  }, should_be, is);
+  View<Concrete>::EachTable(
+      [&](const char* name, const auto& a, const auto& b) {
+        const std::string_view n = name;
+        if (n == "retained" || n == "accesses" || n == "commands") return;
+        if ((n == "areas" || n == "accounts") && !(should_be.complete && is.complete)) return;
+        DiffTables(a, b, limit, &out);
+      },
+      should_be, is);
   return out;
 }
 

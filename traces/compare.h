@@ -14,7 +14,8 @@ namespace twinwalk {
 // In recorded Pieces: it faulted, nobody said how.
 inline constexpr uint8_t kFaultUnknown = 0xfe;
 
-// Whether `is` can be what a recording calls `wanted` (rights 0: unknown; kFaultUnknown: any fault).
+// Whether `is` can be what a recording calls `wanted` (rights 0: unknown; kFaultUnknown: any
+// fault).
 inline bool PieceAgrees(const Piece& is, const Piece& wanted) {
   if (is.iova != wanted.iova || is.length != wanted.length) return false;
   if (wanted.fault != 0) {
@@ -56,16 +57,19 @@ template <class Row>
 std::string RowText(const Row& row) {
   std::string text = Row::kName;
   char number[24];
-  Row::Each([&](const char* name, const uint64_t& value) {
-    if (value == 0) return;
-    std::snprintf(number, sizeof number, "0x%llx", static_cast<unsigned long long>(value));
-    text += std::string(" ") + name + "=" + number;
-  }, row);
+  Row::Each(
+      [&](const char* name, const uint64_t& value) {
+        if (value == 0) return;
+        std::snprintf(number, sizeof number, "0x%llx", static_cast<unsigned long long>(value));
+        text += std::string(" ") + name + "=" + number;
+      },
+      row);
   return text;
 }
 
 // The rows in which two Views differ, "- " the reference's and "+ " the model's, at most `limit`.
-// Retained rows, accesses and commands are not compared: caches may differ within what is permitted.
+// Retained rows, accesses and commands are not compared: caches may differ within what is
+// permitted.
 std::vector<std::string> CompareViews(const View<Concrete>& should_be, const View<Concrete>& is,
                                       size_t limit = 8);
 

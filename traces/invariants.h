@@ -1,5 +1,5 @@
-// The isolation invariants: predicates on a View, written once over the domain. Lockstep and fuzzing
-// evaluate them on the model's View, proofs on the reference's, reports print their words.
+// The isolation invariants: predicates on a View, written once over the domain. Lockstep and
+// fuzzing evaluate them on the model's View, proofs on the reference's, reports print their words.
 //
 // Each predicate calls report(ok, what, row) once per index, where `ok` is a formula of the domain,
 // `what` names the clause and `row` is the place in the View that breaks it. They hold no
@@ -11,7 +11,8 @@
 
 namespace twinwalk {
 
-// ---- Vocabulary ----------------------------------------------------------------------------------
+// ---- Vocabulary
+// ----------------------------------------------------------------------------------
 
 template <class W>
 W ContextOf(W object_key) {
@@ -41,7 +42,8 @@ typename D::B Covered(const View<D>& v, const HwptRow<D>& h, typename D::W first
   });
 }
 
-// ---- The predicates ------------------------------------------------------------------------------
+// ---- The predicates
+// ------------------------------------------------------------------------------
 
 // A device reaches memory only through a live area of the space that it is attached to, with that
 // area's rights; blocked, it reaches nothing.
@@ -49,12 +51,12 @@ template <class D, class Report>
 void Confinement(const View<D>& v, Report&& report) {
   v.accesses.EachIndex([&](auto present, const AccessRow<D>& a) {
     const auto ok = v.devices.Any([&](const DeviceRow<D>& d) {
-      return d.key == a.device &&
-             (v.nesteds.Any([&](const NestedRow<D>& n) { return n.key == d.attached; }) ||
-              v.hwpts.Any([&](const HwptRow<D>& h) {
-                return h.key == d.attached && Covered(v, h, a.input, a.input + a.length - 1,
-                                                      a.backing, a.offset, a.need | a.rights);
-              }));
+      return d.key == a.device && (v.nesteds.Any([&](const NestedRow<D>& n) {
+               return n.key == d.attached;
+             }) || v.hwpts.Any([&](const HwptRow<D>& h) {
+               return h.key == d.attached && Covered(v, h, a.input, a.input + a.length - 1,
+                                                     a.backing, a.offset, a.need | a.rights);
+             }));
     });
     report(!present || ok, "an access lies in a live area of the attached space", a);
   });
@@ -73,8 +75,8 @@ void NestedConfinement(const View<D>& v, Report&& report) {
       return d.key == a.device && v.nesteds.Any([&](const NestedRow<D>& n) {
         return n.key == d.attached && v.viommus.Any([&](const ViommuRow<D>& m) {
           return m.key == n.viommu && v.hwpts.Any([&](const HwptRow<D>& h) {
-            return h.key == m.hwpt && Covered(v, h, a.input, a.input + a.length - 1,
-                                              a.backing, a.offset, a.need | a.rights);
+            return h.key == m.hwpt && Covered(v, h, a.input, a.input + a.length - 1, a.backing,
+                                              a.offset, a.need | a.rights);
           });
         });
       });
@@ -109,8 +111,8 @@ void NoStale(const View<D>& v, Report&& report) {
     const auto attached = v.devices.Any([&](const DeviceRow<D>& d) {
       return d.smmu == r.smmu && d.sid == r.sid && d.attached == r.owner && d.attached != W(0);
     });
-    report(!present || !configuration || attached,
-           "a retained configuration is the one in force", r);
+    report(!present || !configuration || attached, "a retained configuration is the one in force",
+           r);
   });
 }
 
@@ -175,8 +177,7 @@ void VdeviceRouting(const View<D>& v, Report&& report) {
     const auto bound = v.devices.Any([&](const DeviceRow<D>& d) {
       return d.key == a.device && d.context == ContextOf(a.key) && d.context != W(0) &&
              v.viommus.Any([&](const ViommuRow<D>& m) {
-               return m.key == a.viommu && ContextOf(m.key) == ContextOf(a.key) &&
-                      m.smmu == d.smmu;
+               return m.key == a.viommu && ContextOf(m.key) == ContextOf(a.key) && m.smmu == d.smmu;
              });
     });
     report(!present || bound, "a vDEVICE's device belongs to its vIOMMU's context", a);
@@ -232,7 +233,8 @@ void PinAccount(const View<D>& v, Report&& report) {
     const W pages = ((area.va + (area.last - area.first)) >> W(12)) - (area.va >> W(12)) + W(1);
     report(!present || !used || (area.pinned == pages && area.backing != W(0)),
            "an area that an HWPT uses is pinned", area);
-    report(!present || used || area.pinned == W(0), "an area that no HWPT uses is not pinned", area);
+    report(!present || used || area.pinned == W(0), "an area that no HWPT uses is not pinned",
+           area);
   });
 }
 
@@ -265,15 +267,17 @@ void Lifetime(const View<D>& v, Report&& report) {
     const W users = v.hwpts.Count([&](const HwptRow<D>& h) { return h.ioas == o.key; });
     report(!present || o.users == users, "an IOAS counts its HWPTs", o);
     report(!present || !(is_hwpt(o.key) || is_nested(o.key) || is_viommu(o.key) ||
-                         is_vdevice(o.key) || is_veventq(o.key)), "a name means one object", o);
+                         is_vdevice(o.key) || is_veventq(o.key)),
+           "a name means one object", o);
   });
   v.hwpts.EachIndex([&](auto present, const HwptRow<D>& o) {
-    const W users = attached(o.key) +
-                    v.viommus.Count([&](const ViommuRow<D>& m) { return m.hwpt == o.key; });
+    const W users =
+        attached(o.key) + v.viommus.Count([&](const ViommuRow<D>& m) { return m.hwpt == o.key; });
     report(!present || o.users == users, "an HWPT counts its vIOMMUs and devices", o);
     report(!present || is_ioas(o.ioas), "an HWPT's IOAS is live", o);
-    report(!present || !(is_nested(o.key) || is_viommu(o.key) || is_vdevice(o.key) ||
-                         is_veventq(o.key)), "a name means one object", o);
+    report(!present ||
+               !(is_nested(o.key) || is_viommu(o.key) || is_vdevice(o.key) || is_veventq(o.key)),
+           "a name means one object", o);
   });
   v.nesteds.EachIndex([&](auto present, const NestedRow<D>& o) {
     report(!present || o.users == attached(o.key), "a nested HWPT counts its devices", o);
@@ -319,13 +323,14 @@ void GroupOwner(const View<D>& v, Report&& report) {
               (a.attached != W(0) && b.attached != W(0) && a.attached != b.attached));
     });
     report(!present || !torn, "a group has one owner and one attachment", a);
-    report(!present || a.attached == W(0) ||
-               (a.context != W(0) && ContextOf(a.attached) == a.context),
-           "a device is attached only to what its owner owns", a);
+    report(
+        !present || a.attached == W(0) || (a.context != W(0) && ContextOf(a.attached) == a.context),
+        "a device is attached only to what its owner owns", a);
   });
 }
 
-// ---- The table -----------------------------------------------------------------------------------
+// ---- The table
+// -----------------------------------------------------------------------------------
 
 struct InvariantInfo {
   const char* id;
@@ -335,32 +340,41 @@ struct InvariantInfo {
 // Calls f(info, check) for each invariant; check(view, report) evaluates it.
 template <class D, class F>
 void ForEachInvariant(F&& f) {
-  f(InvariantInfo{"confinement", "a device reaches a page only through a live area of the space it "
-                                 "is attached to, with that area's rights"},
+  f(InvariantInfo{"confinement",
+                  "a device reaches a page only through a live area of the space it "
+                  "is attached to, with that area's rights"},
     [](const View<D>& v, auto&& report) { Confinement<D>(v, report); });
-  f(InvariantInfo{"nested-confinement", "whatever the guest writes into tables it owns, the result, "
-                                        "and the table fetches, lie inside stage 2 of its VM"},
+  f(InvariantInfo{"nested-confinement",
+                  "whatever the guest writes into tables it owns, the result, "
+                  "and the table fetches, lie inside stage 2 of its VM"},
     [](const View<D>& v, auto&& report) { NestedConfinement<D>(v, report); });
-  f(InvariantInfo{"no-stale", "once an unmap, detach, destroy or unpin is visible, no retained "
-                              "entry made from it is used"},
+  f(InvariantInfo{"no-stale",
+                  "once an unmap, detach, destroy or unpin is visible, no retained "
+                  "entry made from it is used"},
     [](const View<D>& v, auto&& report) { NoStale<D>(v, report); });
-  f(InvariantInfo{"tag-owner", "a live VMID or ASID belongs to one owner; a freed one is reused only "
-                               "after its invalidation"},
+  f(InvariantInfo{"tag-owner",
+                  "a live VMID or ASID belongs to one owner; a freed one is reused only "
+                  "after its invalidation"},
     [](const View<D>& v, auto&& report) { TagOwner<D>(v, report); });
-  f(InvariantInfo{"invalidation-scope", "a guest's invalidation or command acts only on its own VM's "
-                                        "tags and devices"},
+  f(InvariantInfo{"invalidation-scope",
+                  "a guest's invalidation or command acts only on its own VM's "
+                  "tags and devices"},
     [](const View<D>& v, auto&& report) { InvalidationScope<D>(v, report); });
-  f(InvariantInfo{"vdevice-routing", "a virtual id names one device per vIOMMU; it never resolves to "
-                                     "another VM's device"},
+  f(InvariantInfo{"vdevice-routing",
+                  "a virtual id names one device per vIOMMU; it never resolves to "
+                  "another VM's device"},
     [](const View<D>& v, auto&& report) { VdeviceRouting<D>(v, report); });
-  f(InvariantInfo{"fault-routing", "a fault or event reaches only the queue of its device's owner; "
-                                   "none is lost uncounted; a ring never overshoots"},
+  f(InvariantInfo{"fault-routing",
+                  "a fault or event reaches only the queue of its device's owner; "
+                  "none is lost uncounted; a ring never overshoots"},
     [](const View<D>& v, auto&& report) { FaultRouting<D>(v, report); });
-  f(InvariantInfo{"pin-account", "locked pages follow the uAPI's rule, never pass the limit, return "
-                                 "to zero"},
+  f(InvariantInfo{"pin-account",
+                  "locked pages follow the uAPI's rule, never pass the limit, return "
+                  "to zero"},
     [](const View<D>& v, auto&& report) { PinAccount<D>(v, report); });
-  f(InvariantInfo{"lifetime", "nothing is freed while referred to, nothing reachable after; ids never "
-                              "confused"},
+  f(InvariantInfo{"lifetime",
+                  "nothing is freed while referred to, nothing reachable after; ids never "
+                  "confused"},
     [](const View<D>& v, auto&& report) { Lifetime<D>(v, report); });
   f(InvariantInfo{"group-owner", "all devices of a group have one owner or are blocked"},
     [](const View<D>& v, auto&& report) { GroupOwner<D>(v, report); });

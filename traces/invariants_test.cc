@@ -99,7 +99,9 @@ V GoodView() {
   return v;
 }
 
-TEST(Invariants, HoldSomewhere) { EXPECT_EQ(Check(GoodView()), Broken{}); }
+TEST(Invariants, HoldSomewhere) {
+  EXPECT_EQ(Check(GoodView()), Broken{});
+}
 
 struct Case {
   const char* name;
@@ -115,123 +117,186 @@ void Change(Bag& bag, F&& f) {
 
 const Case kCases[] = {
     {"access past the area",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 2) a.input = 0x13000; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 2) a.input = 0x13000;
+       });
+     },
      "confinement", "an access lies in a live area of the attached space"},
     {"access across the end",
-     [](V& v) { Change(v.accesses, [](auto& a) {
-        if (a.device == 2) a.input = 0x12fff, a.offset = 0x2fff, a.length = 2; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 2) a.input = 0x12fff, a.offset = 0x2fff, a.length = 2;
+       });
+     },
      "confinement", "an access lies in a live area of the attached space"},
     {"write through a read-only area",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 2) a.need = kWrite; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 2) a.need = kWrite;
+       });
+     },
      "confinement", "an access lies in a live area of the attached space"},
     {"translation gives more than the area",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 2) a.rights = kRead | kWrite; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 2) a.rights = kRead | kWrite;
+       });
+     },
      "confinement", "an access lies in a live area of the attached space"},
     {"access of a blocked device",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 2) a.device = 3; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 2) a.device = 3;
+       });
+     },
      "confinement", "an access lies in a live area of the attached space"},
     {"nested access to another page",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 1) a.offset = 0x2008; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 1) a.offset = 0x2008;
+       });
+     },
      "nested-confinement", "an access or fetch lies inside the VM's stage 2"},
     {"nested access to another VM's memory",
-     [](V& v) { Change(v.accesses, [](auto& a) { if (a.device == 1) a.backing = 2; }); },
+     [](V& v) {
+       Change(v.accesses, [](auto& a) {
+         if (a.device == 1) a.backing = 2;
+       });
+     },
      "nested-confinement", "an access or fetch lies inside the VM's stage 2"},
     {"retained page of an unmapped area",
-     [](V& v) { v.areas.EraseOverlapping(kCtx + 2, 0, ~uint64_t{0}, [](auto&) { return true; });
-                v.accesses.Clear();
-                v.accounts.Find(1)->pinned = 3; },
+     [](V& v) {
+       v.areas.EraseOverlapping(kCtx + 2, 0, ~uint64_t{0}, [](auto&) { return true; });
+       v.accesses.Clear();
+       v.accounts.Find(1)->pinned = 3;
+     },
      "no-stale", "a retained translation agrees with a live area"},
     {"retained rights beyond the area",
-     [](V& v) { Change(v.retained, [](auto& r) { r.rights = kRead | kWrite; }); },
-     "no-stale", "a retained translation agrees with a live area"},
+     [](V& v) { Change(v.retained, [](auto& r) { r.rights = kRead | kWrite; }); }, "no-stale",
+     "a retained translation agrees with a live area"},
     {"retained CD of another configuration",
-     [](V& v) { Change(v.retained, [](auto& r) { if (r.kind == kCd) r.owner = kCtx + 9; }); },
+     [](V& v) {
+       Change(v.retained, [](auto& r) {
+         if (r.kind == kCd) r.owner = kCtx + 9;
+       });
+     },
      "no-stale", "a retained configuration is the one in force"},
     {"retained entry of a free tag",
-     [](V& v) { RetainedRow<Concrete> r;
-                r.kind = kWalkStage1, r.vmid = 2;
-                v.retained.Insert(r); },
+     [](V& v) {
+       RetainedRow<Concrete> r;
+       r.kind = kWalkStage1, r.vmid = 2;
+       v.retained.Insert(r);
+     },
      "tag-owner", "a retained entry's tag is in use"},
     {"tag without owner",
-     [](V& v) { v.tags.Insert({TagKey<uint64_t>(0, 7, 0), kCtx + 3}); },
+     [](V& v) {
+       v.tags.Insert({TagKey<uint64_t>(0, 7, 0), kCtx + 3});
+     },
      "tag-owner", "a tag in use has a live owner"},
     {"two owners of one tag",
-     [](V& v) { HwptRow<Concrete> h = *v.hwpts.Find(kCtx + 3);
-                h.key = kOther + 4, h.users = 0, h.ioas = kOther + 2;
-                v.hwpts.Insert(h);
-                v.ioases.Find(kOther + 2)->users = 2; },
+     [](V& v) {
+       HwptRow<Concrete> h = *v.hwpts.Find(kCtx + 3);
+       h.key = kOther + 4, h.users = 0, h.ioas = kOther + 2;
+       v.hwpts.Insert(h);
+       v.ioases.Find(kOther + 2)->users = 2;
+     },
      "tag-owner", "an HWPT owns its tag alone"},
     {"a guest names another VMID",
-     [](V& v) { Change(v.commands, [](auto& c) { if (c.vmid != 0) c.vmid = 2; }); },
+     [](V& v) {
+       Change(v.commands, [](auto& c) {
+         if (c.vmid != 0) c.vmid = 2;
+       });
+     },
      "invalidation-scope", "a guest's invalidation names its own VMID"},
     {"a guest names another device",
-     [](V& v) { Change(v.commands, [](auto& c) { if (c.vmid == 0) c.sid = 0x88; }); },
+     [](V& v) {
+       Change(v.commands, [](auto& c) {
+         if (c.vmid == 0) c.sid = 0x88;
+       });
+     },
      "invalidation-scope", "a guest's command names its own device"},
     {"a virtual id twice",
-     [](V& v) { v.devices.Find(3)->context = 1;
-                v.devices.Find(3)->object = kCtx + 9;
-                v.vdevices.Insert({kCtx + 8, kCtx + 4, 3, 0x10});
-                v.viommus.Find(kCtx + 4)->users = 4; },
+     [](V& v) {
+       v.devices.Find(3)->context = 1;
+       v.devices.Find(3)->object = kCtx + 9;
+       v.vdevices.Insert({kCtx + 8, kCtx + 4, 3, 0x10});
+       v.viommus.Find(kCtx + 4)->users = 4;
+     },
      "vdevice-routing", "a virtual id, and a device, has one vDEVICE"},
     {"a vDEVICE of another context's device",
-     [](V& v) { v.vdevices.Find(kCtx + 6)->device = 2;
-                v.events.Clear(), v.commands.Clear(); },
+     [](V& v) {
+       v.vdevices.Find(kCtx + 6)->device = 2;
+       v.events.Clear(), v.commands.Clear();
+     },
      "vdevice-routing", "a vDEVICE's device belongs to its vIOMMU's context"},
     {"an event with the wrong stream id",
-     [](V& v) { Change(v.events, [](auto& e) { e.streamId = 0x11; }); },
-     "vdevice-routing", "an event carries its device's virtual id"},
+     [](V& v) { Change(v.events, [](auto& e) { e.streamId = 0x11; }); }, "vdevice-routing",
+     "an event carries its device's virtual id"},
     {"an event in another VM's queue",
-     [](V& v) { Change(v.events, [](auto& e) { e.device = 2; });
-                v.vdevices.Find(kCtx + 6)->device = 2;
-                v.commands.Clear(); },
+     [](V& v) {
+       Change(v.events, [](auto& e) { e.device = 2; });
+       v.vdevices.Find(kCtx + 6)->device = 2;
+       v.commands.Clear();
+     },
      "fault-routing", "an event reaches its device's owner"},
-    {"an overfull queue", [](V& v) { v.veventqs.Find(kCtx + 7)->count = 3; },
-     "fault-routing", "a queue holds no more than its depth"},
+    {"an overfull queue", [](V& v) { v.veventqs.Find(kCtx + 7)->count = 3; }, "fault-routing",
+     "a queue holds no more than its depth"},
     {"two queues of a type",
-     [](V& v) { VeventqRow<Concrete> q = *v.veventqs.Find(kCtx + 7);
-                q.key = kCtx + 8;
-                v.veventqs.Insert(q);
-                v.viommus.Find(kCtx + 4)->users = 4; },
+     [](V& v) {
+       VeventqRow<Concrete> q = *v.veventqs.Find(kCtx + 7);
+       q.key = kCtx + 8;
+       v.veventqs.Insert(q);
+       v.viommus.Find(kCtx + 4)->users = 4;
+     },
      "fault-routing", "a vIOMMU has one queue of a type"},
-    {"a page not charged", [](V& v) { v.accounts.Find(1)->pinned = 5; },
-     "pin-account", "an account is charged for the pages it has pinned"},
-    {"a charge beyond the limit", [](V& v) { v.accounts.Find(1)->limit = 5; },
-     "pin-account", "an account stays within its limit"},
+    {"a page not charged", [](V& v) { v.accounts.Find(1)->pinned = 5; }, "pin-account",
+     "an account is charged for the pages it has pinned"},
+    {"a charge beyond the limit", [](V& v) { v.accounts.Find(1)->limit = 5; }, "pin-account",
+     "an account stays within its limit"},
     {"a used area not pinned",
-     [](V& v) { v.areas.Containing(kOther + 2, 0x10000)->pinned = 0;
-                v.accounts.Find(1)->pinned = 3;
-                v.accesses.EraseWhere([](auto& a) { return a.device == 2; }); },
+     [](V& v) {
+       v.areas.Containing(kOther + 2, 0x10000)->pinned = 0;
+       v.accounts.Find(1)->pinned = 3;
+       v.accesses.EraseWhere([](auto& a) { return a.device == 2; });
+     },
      "pin-account", "an area that an HWPT uses is pinned"},
     {"an unused area pinned",
-     [](V& v) { v.ioases.Insert({kOther + 9, 0});
-                AreaRow<Concrete> a;
-                a.space = kOther + 9, a.last = 0xfff, a.va = 0x7000, a.pinned = 1, a.account = 1;
-                v.areas.Insert(a);
-                v.accounts.Find(1)->pinned = v.accounts.Find(1)->limit = 7; },
+     [](V& v) {
+       v.ioases.Insert({kOther + 9, 0});
+       AreaRow<Concrete> a;
+       a.space = kOther + 9, a.last = 0xfff, a.va = 0x7000, a.pinned = 1, a.account = 1;
+       v.areas.Insert(a);
+       v.accounts.Find(1)->pinned = v.accounts.Find(1)->limit = 7;
+     },
      "pin-account", "an area that no HWPT uses is not pinned"},
-    {"an uncounted attachment", [](V& v) { v.nesteds.Find(kCtx + 5)->users = 0; },
-     "lifetime", "a nested HWPT counts its devices"},
-    {"an uncounted HWPT", [](V& v) { v.ioases.Find(kCtx + 2)->users = 0; },
-     "lifetime", "an IOAS counts its HWPTs"},
-    {"an uncounted vIOMMU", [](V& v) { v.hwpts.Find(kCtx + 3)->users = 0; },
-     "lifetime", "an HWPT counts its vIOMMUs and devices"},
-    {"an uncounted queue", [](V& v) { v.viommus.Find(kCtx + 4)->users = 2; },
-     "lifetime", "a vIOMMU counts what depends on it"},
-    {"an IOAS freed early", [](V& v) { v.ioases.Erase(kOther + 2); },
-     "lifetime", "an HWPT's IOAS is live"},
+    {"an uncounted attachment", [](V& v) { v.nesteds.Find(kCtx + 5)->users = 0; }, "lifetime",
+     "a nested HWPT counts its devices"},
+    {"an uncounted HWPT", [](V& v) { v.ioases.Find(kCtx + 2)->users = 0; }, "lifetime",
+     "an IOAS counts its HWPTs"},
+    {"an uncounted vIOMMU", [](V& v) { v.hwpts.Find(kCtx + 3)->users = 0; }, "lifetime",
+     "an HWPT counts its vIOMMUs and devices"},
+    {"an uncounted queue", [](V& v) { v.viommus.Find(kCtx + 4)->users = 2; }, "lifetime",
+     "a vIOMMU counts what depends on it"},
+    {"an IOAS freed early", [](V& v) { v.ioases.Erase(kOther + 2); }, "lifetime",
+     "an HWPT's IOAS is live"},
     {"a nest parent freed early",
-     [](V& v) { v.hwpts.Erase(kCtx + 3), v.tags.Erase(TagKey<uint64_t>(0, 1, 0));
-                v.ioases.Find(kCtx + 2)->users = 0; },
+     [](V& v) {
+       v.hwpts.Erase(kCtx + 3), v.tags.Erase(TagKey<uint64_t>(0, 1, 0));
+       v.ioases.Find(kCtx + 2)->users = 0;
+     },
      "lifetime", "a vIOMMU's nest parent is live"},
     {"one name for two objects",
-     [](V& v) { v.ioases.Insert({kCtx + 7, 0}); },
+     [](V& v) {
+       v.ioases.Insert({kCtx + 7, 0});
+     },
      "lifetime", "a name means one object"},
-    {"attached to what is gone", [](V& v) { v.devices.Find(2)->attached = kOther + 9; },
-     "lifetime", "what a device is attached to is live"},
-    {"a group torn between owners", [](V& v) { v.devices.Find(2)->group = 1; },
-     "group-owner", "a group has one owner and one attachment"},
-    {"attached to another's HWPT", [](V& v) { v.devices.Find(2)->context = 1; },
-     "group-owner", "a device is attached only to what its owner owns"},
+    {"attached to what is gone", [](V& v) { v.devices.Find(2)->attached = kOther + 9; }, "lifetime",
+     "what a device is attached to is live"},
+    {"a group torn between owners", [](V& v) { v.devices.Find(2)->group = 1; }, "group-owner",
+     "a group has one owner and one attachment"},
+    {"attached to another's HWPT", [](V& v) { v.devices.Find(2)->context = 1; }, "group-owner",
+     "a device is attached only to what its owner owns"},
 };
 
 TEST(Invariants, EachClauseCanFail) {
@@ -245,9 +310,8 @@ TEST(Invariants, EachClauseCanFail) {
 TEST(Invariants, EveryInvariantHasACase) {
   std::set<std::string> covered;
   for (const Case& c : kCases) covered.insert(c.invariant);
-  ForEachInvariant<Concrete>([&](const InvariantInfo& info, auto&&) {
-    EXPECT_EQ(covered.count(info.id), 1u) << info.id;
-  });
+  ForEachInvariant<Concrete>(
+      [&](const InvariantInfo& info, auto&&) { EXPECT_EQ(covered.count(info.id), 1u) << info.id; });
 }
 
 }  // namespace

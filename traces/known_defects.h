@@ -1,5 +1,6 @@
 // Invariants that a rule of a preset is known to break: defects of the described version, which the
-// invariants report and which a run counts instead of failing. One line each; nothing else is excused.
+// invariants report and which a run counts instead of failing. One line each; nothing else is
+// excused.
 #ifndef TWINWALK_TRACES_KNOWN_DEFECTS_H_
 #define TWINWALK_TRACES_KNOWN_DEFECTS_H_
 

@@ -8,7 +8,7 @@ namespace twinwalk {
 namespace {
 
 // Names that compare.cc gives to fields of an Outcome.
-constexpr const char* kFields[] = {"err", "ret",    "id",   "fd",    "values",
+constexpr const char* kFields[] = {"err", "ret",          "id",     "fd",   "values",
                                    "out", "out.sequence", "pieces", "data", "events"};
 
 bool ParseOrdinal(const std::string& text, uint64_t* value) {

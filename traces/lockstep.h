@@ -23,16 +23,16 @@ enum class CheckLevel { kOutcome, kTouched, kFull };
 
 struct Finding {
   enum class Kind {
-    kDivergence,  // the subject's Outcome is none that the reference permits
+    kDivergence,   // the subject's Outcome is none that the reference permits
     kViewDiffers,  // the Views after the Op differ
-    kViolation,   // an invariant does not hold in the subject's View
-    kOrder,       // the monitor: micro-steps in an order that leaves memory exposed
-    kProbe,       // an access in the middle of the Op met what is permitted neither before nor after
+    kViolation,    // an invariant does not hold in the subject's View
+    kOrder,        // the monitor: micro-steps in an order that leaves memory exposed
+    kProbe,  // an access in the middle of the Op met what is permitted neither before nor after
   };
   Kind kind = Kind::kDivergence;
-  size_t ordinal = 0;         // of the Op in the trace
-  std::string invariant;      // id, for kViolation ("monitor" for kOrder)
-  std::string clause;         // what does not hold
+  size_t ordinal = 0;                   // of the Op in the trace
+  std::string invariant;                // id, for kViolation ("monitor" for kOrder)
+  std::string clause;                   // what does not hold
   std::vector<Difference> differences;  // should be, is
   std::vector<std::string> rows;        // the culprit rows
 };
@@ -40,10 +40,10 @@ const char* FindingKindName(Finding::Kind kind);  // "divergence", ...
 
 struct LockstepCounts {
   uint64_t ops = 0;
-  uint64_t accesses = 0;        // DMA Ops
-  uint64_t other_member = 0;    // accesses answered by a member other than present memory's
-  uint64_t undecided = 0;       // more members than could be looked at: never passed in silence
-  uint64_t known_defects = 0;   // violations listed in known_defects.h
+  uint64_t accesses = 0;       // DMA Ops
+  uint64_t other_member = 0;   // accesses answered by a member other than present memory's
+  uint64_t undecided = 0;      // more members than could be looked at: never passed in silence
+  uint64_t known_defects = 0;  // violations listed in known_defects.h
   uint64_t probes = 0;
 };
 
@@ -62,7 +62,7 @@ class Lockstep : private MicroStepObserver {
 
  private:
   struct Probe {
-    Op op;                     // resolved, clipped to 8 bytes of one page
+    Op op;                       // resolved, clipped to 8 bytes of one page
     uint16_t kind = 0, nth = 0;  // place: micro-step kind + 1, occurrence; 0: every micro-step
     std::vector<Outcome> before;
   };
@@ -91,8 +91,8 @@ class Lockstep : private MicroStepObserver {
   Outcome outcome_;
   std::vector<Finding> findings_;
   LockstepCounts counts_;
-  std::deque<Probe> probes_;     // the last accesses, retried inside later Ops (kFull)
-  std::vector<Probe> placed_;    // accesses of the trace that name a place in the next Op
+  std::deque<Probe> probes_;   // the last accesses, retried inside later Ops (kFull)
+  std::vector<Probe> placed_;  // accesses of the trace that name a place in the next Op
   std::vector<Sighting> sightings_;
   std::array<uint32_t, kMicroStepKinds> seen_{};  // micro-steps of each kind in this Op
 };

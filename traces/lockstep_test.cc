@@ -99,7 +99,11 @@ TEST(Lockstep, BothMembersOfAPermittedSetPassAndAThirdValueDoesNot) {
 
 TEST(Lockstep, AnotherErrnoIsADivergence) {
   Pair p;
-  p.subject.answer = [](const Op&) { Outcome o; o.err = 22; return o; };
+  p.subject.answer = [](const Op&) {
+    Outcome o;
+    o.err = 22;
+    return o;
+  };
   EXPECT_FALSE(p.lockstep.Step(Call()));
   EXPECT_EQ(p.lockstep.findings()[0].differences[0].field, "err");
 }

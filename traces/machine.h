@@ -47,9 +47,9 @@ class Machine {
 enum class Match { kEqual, kDifferent, kUndecided };
 
 struct GuidedStep {
-  Outcome outcome;         // what the Machine did: `wanted` where that was permitted
+  Outcome outcome;  // what the Machine did: `wanted` where that was permitted
   Match match = Match::kEqual;
-  uint32_t members = 1;    // outcomes looked at before this one was taken (1: present memory did)
+  uint32_t members = 1;  // outcomes looked at before this one was taken (1: present memory did)
 };
 
 // The slow Machine that says what is permitted (design: "Permitted outcomes, the rule, once").

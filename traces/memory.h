@@ -23,8 +23,10 @@ class SparseMemory {
     while (size > 0) {
       const size_t n = Chunk(address, size);
       const Page* page = Find(address / kPage);
-      if (page != nullptr) std::memcpy(to, page->data() + address % kPage, n);
-      else std::memset(to, 0, n);
+      if (page != nullptr)
+        std::memcpy(to, page->data() + address % kPage, n);
+      else
+        std::memset(to, 0, n);
       address += n, to += n, size -= n;
     }
   }
@@ -62,7 +64,10 @@ class SparseMemory {
   Page* Make(uint64_t number) {
     auto it = pages_.find(number);
     if (it != pages_.end()) return it->second.get();
-    if (pages_.size() >= max_pages_) { full_ = true; return nullptr; }
+    if (pages_.size() >= max_pages_) {
+      full_ = true;
+      return nullptr;
+    }
     auto page = std::make_unique<Page>();
     page->fill(0);
     return (pages_[number] = std::move(page)).get();

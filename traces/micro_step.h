@@ -8,8 +8,8 @@
 namespace twinwalk {
 
 enum class MicroStepKind : uint8_t {
-  kMapVisible,       // tag, first..last of IOVA/IPA -> backing, offset, rights: hardware can walk it now
-  kMapGone,          // tag, first..last: no walk that begins now finds it
+  kMapVisible,  // tag, first..last of IOVA/IPA -> backing, offset, rights: hardware can walk it now
+  kMapGone,     // tag, first..last: no walk that begins now finds it
   kConfigWrite,      // sid, word: one word of its STE was written (value: owner, 0 = abort)
   kInvIssued,        // the invalidation below was queued
   kInvDone,          // ... and completed (SYNC): scope, tag or sid, first..last

@@ -18,7 +18,7 @@ struct ExposureRow {
   W first{0}, last{0};          // IOVA or IPA, inclusive
   W backing{0}, offset{0};      // of its first byte
   W visible{0};                 // 1: a walk that begins now finds it
-  W cached{0};                  // bits: 1 stage-2-only entries, 2 stage-1 and combined entries may remain
+  W cached{0};  // bits: 1 stage-2-only entries, 2 stage-1 and combined entries may remain
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("smmu", r.smmu...), f("vmid", r.vmid...), f("asid", r.asid...), f("first", r.first...);
@@ -88,18 +88,16 @@ class Monitor {
         e.smmu = s.tag.smmu, e.vmid = s.tag.vmid, e.asid = s.tag.asid;
         e.first = s.first, e.last = s.last, e.backing = s.backing, e.offset = s.offset;
         e.visible = W(1), e.cached = W(3);
-        const B again = exposures_.Any([&](const Exposure& o) {
-          return SameTag(o, s) && Meets(o, s) && o.visible != W(0);
-        });
+        const B again = exposures_.Any(
+            [&](const Exposure& o) { return SameTag(o, s) && Meets(o, s) && o.visible != W(0); });
         report(!again, "a range is mapped once under a tag", e);
         exposures_.Insert(e);
         Touch(s);
         return;
       }
       case MicroStepKind::kMapGone:
-        exposures_.UpdateWhere(
-            [&](const Exposure& o) { return SameTag(o, s) && Meets(o, s); },
-            [&](Exposure& o) { o.visible = W(0); });
+        exposures_.UpdateWhere([&](const Exposure& o) { return SameTag(o, s) && Meets(o, s); },
+                               [&](Exposure& o) { o.visible = W(0); });
         return;
       case MicroStepKind::kConfigWrite:
         Touch(s);
@@ -135,7 +133,8 @@ class Monitor {
       }
       case MicroStepKind::kTagFreed:
         exposures_.EachIndex([&](auto present, const Exposure& o) {
-          report(!present || !SameTag(o, s), "no tag is freed while memory is reachable under it", o);
+          report(!present || !SameTag(o, s), "no tag is freed while memory is reachable under it",
+                 o);
         });
         tags_.EachIndex([&](auto present, const MonitoredTagRow<D>& t) {
           report(!present || t.key != KeyOf(s) || t.clean != W(0),
@@ -151,8 +150,12 @@ class Monitor {
   static B SameTag(const Exposure& o, const Step& s) {
     return o.smmu == s.tag.smmu && o.vmid == s.tag.vmid && o.asid == s.tag.asid;
   }
-  static B Meets(const Exposure& o, const Step& s) { return o.first <= s.last && s.first <= o.last; }
-  static B Inside(const Exposure& o, const Step& s) { return s.first <= o.first && o.last <= s.last; }
+  static B Meets(const Exposure& o, const Step& s) {
+    return o.first <= s.last && s.first <= o.last;
+  }
+  static B Inside(const Exposure& o, const Step& s) {
+    return s.first <= o.first && o.last <= s.last;
+  }
 
   void Touch(const Step& s) {
     tags_.UpdateWhere([&](const MonitoredTagRow<D>& t) { return t.key == KeyOf(s); },

@@ -36,9 +36,9 @@ const std::vector<std::string> kFine;
 
 TEST(Monitor, WholeLifeOfAMapping) {
   EXPECT_EQ(Judge({Make(Kind::kTagAllocated), Make(Kind::kPagePinned), Make(Kind::kMapVisible),
-                 Make(Kind::kConfigWrite), Make(Kind::kMapGone), Make(Kind::kInvIssued),
-                 Make(Kind::kInvDone), Make(Kind::kTableFrameFreed), Make(Kind::kPageUnpinned),
-                 Make(Kind::kTagFreed), Make(Kind::kTagAllocated)}),
+                   Make(Kind::kConfigWrite), Make(Kind::kMapGone), Make(Kind::kInvIssued),
+                   Make(Kind::kInvDone), Make(Kind::kTableFrameFreed), Make(Kind::kPageUnpinned),
+                   Make(Kind::kTagFreed), Make(Kind::kTagAllocated)}),
             kFine);
 }
 
@@ -60,23 +60,24 @@ TEST(Monitor, BothHalvesOfAStage2RangeAreNeeded) {
 
 TEST(Monitor, InvalidationBeforeTheMappingIsGoneDoesNotCount) {
   EXPECT_EQ(Judge({Make(Kind::kMapVisible), Make(Kind::kInvDone), Make(Kind::kMapGone),
-                 Make(Kind::kPageUnpinned)}),
+                   Make(Kind::kPageUnpinned)}),
             std::vector<std::string>{"no page is unpinned that hardware may still reach"});
 }
 
 TEST(Monitor, TheWrongTagDoesNotCount) {
   Step other = Make(Kind::kInvDone);
   other.tag.vmid = 2;
-  EXPECT_EQ(Judge({Make(Kind::kMapVisible), Make(Kind::kMapGone), other, Make(Kind::kPageUnpinned)}),
-            std::vector<std::string>{"no page is unpinned that hardware may still reach"});
+  EXPECT_EQ(
+      Judge({Make(Kind::kMapVisible), Make(Kind::kMapGone), other, Make(Kind::kPageUnpinned)}),
+      std::vector<std::string>{"no page is unpinned that hardware may still reach"});
 }
 
 TEST(Monitor, ARangeThatIsTooShortDoesNotCount) {
   Step shorter = Make(Kind::kInvDone, InvScope::kVaRange);
   shorter.last = 0x10fff;
-  EXPECT_EQ(Judge({Make(Kind::kMapVisible), Make(Kind::kMapGone), shorter,
-                 Make(Kind::kPageUnpinned)}),
-            std::vector<std::string>{"no page is unpinned that hardware may still reach"});
+  EXPECT_EQ(
+      Judge({Make(Kind::kMapVisible), Make(Kind::kMapGone), shorter, Make(Kind::kPageUnpinned)}),
+      std::vector<std::string>{"no page is unpinned that hardware may still reach"});
 }
 
 TEST(Monitor, OtherPagesMayBeUnpinned) {
@@ -90,17 +91,16 @@ TEST(Monitor, ATagIsCleanedBeforeItIsFreed) {
   EXPECT_EQ(Judge({Make(Kind::kTagAllocated), Make(Kind::kConfigWrite), Make(Kind::kTagFreed)}),
             std::vector<std::string>{"no tag is freed before all of it is invalidated"});
   EXPECT_EQ(Judge({Make(Kind::kTagAllocated), Make(Kind::kConfigWrite), Make(Kind::kInvDone),
-                 Make(Kind::kTagFreed)}),
+                   Make(Kind::kTagFreed)}),
             kFine);
   EXPECT_EQ(Judge({Make(Kind::kTagAllocated), Make(Kind::kTagAllocated)}),
             std::vector<std::string>{"a tag in use is not given again"});
 }
 
 TEST(Monitor, ATagIsNotFreedUnderAMapping) {
-  const auto broken = Judge({Make(Kind::kTagAllocated), Make(Kind::kMapVisible), Make(Kind::kInvDone),
-                           Make(Kind::kTagFreed)});
-  EXPECT_EQ(broken, std::vector<std::string>{
-                        "no tag is freed while memory is reachable under it"});
+  const auto broken = Judge({Make(Kind::kTagAllocated), Make(Kind::kMapVisible),
+                             Make(Kind::kInvDone), Make(Kind::kTagFreed)});
+  EXPECT_EQ(broken, std::vector<std::string>{"no tag is freed while memory is reachable under it"});
 }
 
 TEST(Monitor, ATableIsNotFreedWhileWalked) {

@@ -49,10 +49,11 @@ enum class OpKind : uint16_t {
 };
 inline constexpr int kOpKinds = 26;
 
-// A literal number, or (when its bit in Op::results is set) the ordinal of the Op whose result it is.
-// What is taken from that Op follows from the field: an fd, an object id, or an mmap base.
+// A literal number, or (when its bit in Op::results is set) the ordinal of the Op whose result it
+// is. What is taken from that Op follows from the field: an fd, an object id, or an mmap base.
 using Handle = uint32_t;
-inline constexpr Handle kDanglingHandle = 0xffffffff;  // what a handle becomes when its Op is removed
+inline constexpr Handle kDanglingHandle =
+    0xffffffff;  // what a handle becomes when its Op is removed
 
 enum class HandleRole : uint8_t { kFd, kId, kMap };
 
@@ -220,7 +221,12 @@ struct MemWriteArgs {
   uint64_t address;  // offset into `map` when that is a result
 };
 
-enum DmaFlags : uint32_t { kDmaWrite = 1, kDmaPrivileged = 2, kDmaInstruction = 4, kDmaHasPasid = 8 };
+enum DmaFlags : uint32_t {
+  kDmaWrite = 1,
+  kDmaPrivileged = 2,
+  kDmaInstruction = 4,
+  kDmaHasPasid = 8
+};
 // One DMA of one device. blob: the bytes that it writes (empty when it reads).
 // placeKind != 0: happens inside the next Op, at its `placeNth` micro-step of kind placeKind - 1.
 struct DmaArgs {
@@ -239,13 +245,14 @@ struct FailAllocArgs {
   uint32_t nth;  // 1 = the next; 0 cancels
 };
 
-// ---- The Op --------------------------------------------------------------------------------------
+// ---- The Op
+// --------------------------------------------------------------------------------------
 
 // First 16 bytes of every Op, in the order that the schema compiler gives them.
 struct OpHead {
-  uint8_t process = 0;    // index into World::processes; ignored by device and host Ops
-  uint8_t results = 0;    // bit i: the i-th Handle (fd is number 0) names the result of an earlier Op
-  uint16_t readable = 0;  // ioctl: bytes of the struct that can be read (65535: that or more)
+  uint8_t process = 0;  // index into World::processes; ignored by device and host Ops
+  uint8_t results = 0;  // bit i: the i-th Handle (fd is number 0) names the result of an earlier Op
+  uint16_t readable = 0;        // ioctl: bytes of the struct that can be read (65535: that or more)
   Handle fd = kDanglingHandle;  // the file of ioctl, read, poll, close, dup, mmap
   uint32_t size = 0;            // ioctl: the size or argsz word of the user's struct
   uint16_t writable = 0;        // ioctl: bytes of the struct that can be written

@@ -12,10 +12,10 @@ namespace twinwalk {
 
 // Part of a DMA, inside one 4 KiB page of its IOVA: where it went, or how it ended.
 struct Piece {
-  uint64_t iova = 0;     // of the first byte
-  uint32_t length = 0;   // bytes
-  uint8_t fault = 0;     // 0: reached memory; else the event number (hw-smmuv3 sheet 5), 0xff: aborted
-                         // without an event (abort STE, blocked device, R = 0)
+  uint64_t iova = 0;    // of the first byte
+  uint32_t length = 0;  // bytes
+  uint8_t fault = 0;  // 0: reached memory; else the event number (hw-smmuv3 sheet 5), 0xff: aborted
+                      // without an event (abort STE, blocked device, R = 0)
   uint8_t rights = 0;    // kRead | kWrite of the translation used
   uint64_t backing = 0;  // which memory (ordinal of its creation, from 1)
   uint64_t offset = 0;   // bytes into it
@@ -34,7 +34,9 @@ struct FaultRecord {
 inline constexpr uint64_t kDropped = ~uint64_t{0};
 
 // Names an iommufd object in the whole World: ordinal of the context's open() from 1, and id.
-inline constexpr uint64_t ObjectKey(uint64_t context, uint64_t id) { return context << 32 | id; }
+inline constexpr uint64_t ObjectKey(uint64_t context, uint64_t id) {
+  return context << 32 | id;
+}
 
 struct Outcome {
   // Bits of `known` in a recorded Outcome. A Machine's own Outcome knows everything.
@@ -57,9 +59,9 @@ struct Outcome {
   // ioas_map: iova. ioas_unmap: length. ioas_iova_ranges: num_iovas, out_iova_alignment.
   // get_hw_info: data_len, data_type, capabilities. hwpt_invalidate: entry_num.
   std::array<uint64_t, 3> values{};
-  std::string out;              // bytes written to the user's buffer
-  std::string data;             // bytes a device read (zeroes where it faulted)
-  std::vector<Piece> pieces;    // of a DMA, ascending, one per 4 KiB page of IOVA
+  std::string out;                  // bytes written to the user's buffer
+  std::string data;                 // bytes a device read (zeroes where it faulted)
+  std::vector<Piece> pieces;        // of a DMA, ascending, one per 4 KiB page of IOVA
   std::vector<FaultRecord> events;  // records that this Op caused, in order
   bool operator==(const Outcome&) const = default;
 };

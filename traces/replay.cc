@@ -46,15 +46,16 @@ class RecordedReplay {
     }
     resolver_.Record(op, guided.outcome);
     if (!op.recorded || op.kind == OpKind::kRaw) return;
-    std::vector<Difference> differences =
-        CompareRecorded(op, *op.recorded, guided.outcome, context,
-                        is_golden_ ? nullptr : &renaming_);
+    std::vector<Difference> differences = CompareRecorded(op, *op.recorded, guided.outcome, context,
+                                                          is_golden_ ? nullptr : &renaming_);
     if ((op.recorded->known & Outcome::kFd) != 0 && op.recorded->fd != guided.outcome.fd)
       ++result->freedoms["fd-number"];
     if ((op.recorded->known & Outcome::kId) != 0 && op.recorded->id != guided.outcome.id)
       ++result->freedoms["object-renaming"];
-    if (differences.empty()) ++result->recorded_agree;
-    else result->recorded_differ.push_back({ordinal, std::move(differences)});
+    if (differences.empty())
+      ++result->recorded_agree;
+    else
+      result->recorded_differ.push_back({ordinal, std::move(differences)});
   }
 
  private:
@@ -86,7 +87,9 @@ class RecordedReplay {
 
 }  // namespace
 
-bool IsIoctl(OpKind kind) { return kind == OpKind::kRaw || StructSize(kind) != 0; }
+bool IsIoctl(OpKind kind) {
+  return kind == OpKind::kRaw || StructSize(kind) != 0;
+}
 
 ReplayResult Replay(const Trace& trace, CheckLevel level, const MachineFactory& make) {
   ReplayResult result;
@@ -94,8 +97,10 @@ ReplayResult Replay(const Trace& trace, CheckLevel level, const MachineFactory& 
   Lockstep lockstep(pair.model.get(), pair.reference.get(), level);
   lockstep.Reset(trace.world);
   for (const Op& op : trace.ops) {
-    if (op.kind == OpKind::kRaw) result.raw_ioctls += op.raw.command != 0;  // 0: another call
-    else if (IsIoctl(op.kind)) ++result.ioctls;
+    if (op.kind == OpKind::kRaw)
+      result.raw_ioctls += op.raw.command != 0;  // 0: another call
+    else if (IsIoctl(op.kind))
+      ++result.ioctls;
     if (!lockstep.Step(op)) break;
   }
   result.counts = lockstep.counts();

@@ -23,8 +23,9 @@ struct RecordedDifference {
 // An access that hardware may answer in more than one way.
 struct PermittedSet {
   size_t ordinal = 0;
-  size_t members = 0;        // outcomes permitted (counted up to kCountedMembers)
-  int recorded_member = -1;  // which of them was recorded: 0 is present memory's; -1: none, or unknown
+  size_t members = 0;  // outcomes permitted (counted up to kCountedMembers)
+  int recorded_member =
+      -1;  // which of them was recorded: 0 is present memory's; -1: none, or unknown
 };
 inline constexpr size_t kCountedMembers = 64;
 
@@ -32,8 +33,8 @@ struct ReplayResult {
   LockstepCounts counts;
   std::vector<Finding> findings;  // of model against reference; at most one Op's
   uint64_t ioctls = 0;
-  uint64_t raw_ioctls = 0;         // counted, not compared
-  uint64_t recorded_agree = 0;     // Ops with a recorded Outcome that is permitted
+  uint64_t raw_ioctls = 0;      // counted, not compared
+  uint64_t recorded_agree = 0;  // Ops with a recorded Outcome that is permitted
   std::vector<RecordedDifference> recorded_differ;
   std::vector<PermittedSet> permitted_sets;  // those with more than one member, before that Op
   std::map<std::string, uint64_t> freedoms;  // used freedoms by name (freedoms.h)

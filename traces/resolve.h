@@ -12,7 +12,8 @@ namespace twinwalk {
 class Resolver {
  public:
   void Clear() { results_.clear(); }
-  // The next Op of the trace with literal handles and absolute addresses. Valid until the next call.
+  // The next Op of the trace with literal handles and absolute addresses. Valid until the next
+  // call.
   const Op& Resolve(const Op& op);
   // What the Machine answered to it. REQUIRES: once after each Resolve.
   void Record(const Op& op, const Outcome& outcome);

@@ -1,6 +1,6 @@
 @0xd0f9a1c86b2e4753;
-# Contested facts: points on which a text, a kernel version and hardware can be read in more than one
-# way. One enumerant here is one member of `Rules` in rules.h (rules_test holds the two lists
+# Contested facts: points on which a text, a kernel version and hardware can be read in more than
+# one way. One enumerant here is one member of `Rules` in rules.h (rules_test holds the two lists
 # together). A World is a preset plus listed exceptions.
 # An enumerant is never removed or renumbered: its number stands in traces.
 

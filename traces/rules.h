@@ -1,5 +1,6 @@
 // Contested facts, each with its chosen value: one enumerant of rules.capnp is one member here.
-// A World is a preset plus listed exceptions. Proofs and reports run presets; the fuzzer flips rules.
+// A World is a preset plus listed exceptions. Proofs and reports run presets; the fuzzer flips
+// rules.
 #ifndef TWINWALK_TRACES_RULES_H_
 #define TWINWALK_TRACES_RULES_H_
 

@@ -30,7 +30,8 @@ struct Op {
 
   blob @6 :Data;
   # ioctl: bytes of the user's struct beyond the kernel's (size and readable allowing), then the
-  # readable bytes of the one buffer that it points to. Otherwise as said at the group. At most 1 MiB.
+  # readable bytes of the one buffer that it points to. Otherwise as said at the group. At most
+  # 1 MiB.
   recorded @7 :Outcome;
   # What the recorded kernel answered; null: not known.
 

@@ -17,13 +17,13 @@ template <class D>
 struct DeviceRow {
   using W = typename D::W;
   static constexpr const char* kName = "device";
-  W key{0};         // index into World::devices, plus 1
-  W smmu{0};        // index into World::smmus
-  W sid{0};         // physical stream id
+  W key{0};   // index into World::devices, plus 1
+  W smmu{0};  // index into World::smmus
+  W sid{0};   // physical stream id
   W group{0};
-  W context{0};     // ordinal of the owning context; 0: not bound
-  W object{0};      // its DEVICE object; 0: not bound
-  W attached{0};    // HWPT (paging or nested) in force; 0: blocked
+  W context{0};      // ordinal of the owning context; 0: not bound
+  W object{0};       // its DEVICE object; 0: not bound
+  W attached{0};     // HWPT (paging or nested) in force; 0: blocked
   W eventViommu{0};  // where its stage-1 faults go, set at attach; 0: the host's log
   W eventVirtId{0};  // stream id that those carry (rule eventVsidFrozenAtAttach)
   template <class F, class... R>
@@ -52,7 +52,7 @@ struct HwptRow {
   using W = typename D::W;
   static constexpr const char* kName = "hwpt";
   W key{0};
-  W users{0};       // vIOMMUs made from it, plus devices attached to it
+  W users{0};  // vIOMMUs made from it, plus devices attached to it
   W ioas{0};
   W smmu{0};
   W nestParent{0};  // 1: stage 2, tagged by vmid; 0: stage 1, tagged by asid (vmid 0)
@@ -74,7 +74,7 @@ struct NestedRow {
   using W = typename D::W;
   static constexpr const char* kName = "nested";
   W key{0};
-  W users{0};   // devices attached to it
+  W users{0};  // devices attached to it
   W viommu{0};
   W ste0{0}, ste1{0};  // the guest's STE words as given
   template <class F, class... R>
@@ -140,14 +140,14 @@ template <class D>
 struct AreaRow {
   using W = typename D::W;
   static constexpr const char* kName = "area";
-  W space{0};              // IOAS key
-  W first{0}, last{0};     // IOVA, inclusive
+  W space{0};                 // IOAS key
+  W first{0}, last{0};        // IOVA, inclusive
   W mapFirst{0}, mapLast{0};  // the IOAS_MAP that it is (part of); only removed whole
-  W process{0}, va{0};     // whose memory (index plus 1), user address of its first byte
-  W backing{0}, offset{0};  // memory of its first byte; 0: not pinned
-  W rights{0};             // Rights
-  W account{0};            // AccountRow charged for its pins; 0: nobody (CAP_IPC_LOCK)
-  W pinned{0};             // 4 KiB pages pinned and charged for it
+  W process{0}, va{0};        // whose memory (index plus 1), user address of its first byte
+  W backing{0}, offset{0};    // memory of its first byte; 0: not pinned
+  W rights{0};                // Rights
+  W account{0};               // AccountRow charged for its pins; 0: nobody (CAP_IPC_LOCK)
+  W pinned{0};                // 4 KiB pages pinned and charged for it
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("space", r.space...), f("first", r.first...), f("last", r.last...);
@@ -177,14 +177,14 @@ W TagKey(W smmu, W vmid, W asid) {
 
 // What hardware may still use although it changed. kind: RetainedKind.
 enum RetainedKind : uint64_t {
-  kConfig = 1,        // (smmu, sid) -> owner: the HWPT that its STE names
-  kCd = 2,            // (smmu, sid, ssid) -> v0, v1, v2: words 0..2 of the context descriptor
-  kWalkStage1 = 3,    // (smmu, vmid, asid, VA range, level) -> v0: table IPA, v1: attributes so far
-  kWalkStage2 = 4,    // (smmu, vmid, IPA range, level) -> a table of the host
-  kLeafStage1 = 5,    // (smmu, vmid, asid or global, VA range) -> v0: IPA of the range, v1: rights
-  kLeafStage2 = 6,    // (smmu, vmid, IPA range) -> backing, offset, rights
-  // (smmu, vmid, asid or global, VA range) -> v0: IPA, backing, offset, rights; v1 (whole pages) and
-  // v2: first and last VA of the stage-1 leaf that it is (part of)
+  kConfig = 1,      // (smmu, sid) -> owner: the HWPT that its STE names
+  kCd = 2,          // (smmu, sid, ssid) -> v0, v1, v2: words 0..2 of the context descriptor
+  kWalkStage1 = 3,  // (smmu, vmid, asid, VA range, level) -> v0: table IPA, v1: attributes so far
+  kWalkStage2 = 4,  // (smmu, vmid, IPA range, level) -> a table of the host
+  kLeafStage1 = 5,  // (smmu, vmid, asid or global, VA range) -> v0: IPA of the range, v1: rights
+  kLeafStage2 = 6,  // (smmu, vmid, IPA range) -> backing, offset, rights
+  // (smmu, vmid, asid or global, VA range) -> v0: IPA, backing, offset, rights; v1 (whole pages)
+  // and v2: first and last VA of the stage-1 leaf that it is (part of)
   kLeafCombined = 7,
 };
 
@@ -200,7 +200,7 @@ struct RetainedRow {
   W first{0}, last{0};            // input range, inclusive; whole pages
   W v0{0}, v1{0}, v2{0};
   W backing{0}, offset{0}, rights{0};
-  W owner{0};                     // HWPT it was made from (kConfig: its value; else for messages)
+  W owner{0};  // HWPT it was made from (kConfig: its value; else for messages)
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("kind", r.kind...), f("smmu", r.smmu...), f("vmid", r.vmid...), f("asid", r.asid...);
@@ -225,7 +225,8 @@ struct AccountRow {
   }
 };
 
-// ---- What the last Op did ------------------------------------------------------------------------
+// ---- What the last Op did
+// ------------------------------------------------------------------------
 
 enum AccessClass : uint64_t { kDataAccess = 0, kTableFetch = 1, kCdFetch = 2 };
 
@@ -234,13 +235,13 @@ template <class D>
 struct AccessRow {
   using W = typename D::W;
   static constexpr const char* kName = "access";
-  W device{0};   // DeviceRow key
-  W cls{0};      // AccessClass
-  W input{0};    // address put to the host-owned stage: IOVA, or IPA beneath a nested HWPT
-  W length{0};   // bytes, at least 1, inside one 4 KiB page
+  W device{0};  // DeviceRow key
+  W cls{0};     // AccessClass
+  W input{0};   // address put to the host-owned stage: IOVA, or IPA beneath a nested HWPT
+  W length{0};  // bytes, at least 1, inside one 4 KiB page
   W backing{0}, offset{0};
-  W need{0};     // rights that the access needs
-  W rights{0};   // rights that the translation gave
+  W need{0};    // rights that the access needs
+  W rights{0};  // rights that the translation gave
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("device", r.device...), f("cls", r.cls...), f("input", r.input...);
@@ -296,8 +297,8 @@ struct View {
   typename D::template Table<TagRow<D>> tags;
   typename D::template Bag<RetainedRow<D>> retained;
   typename D::template Table<AccountRow<D>> accounts;
-  typename D::template Bag<AccessRow<D>> accesses;  // of the last Op
-  typename D::template Bag<EventRow<D>> events;     // of the last Op
+  typename D::template Bag<AccessRow<D>> accesses;   // of the last Op
+  typename D::template Bag<EventRow<D>> events;      // of the last Op
   typename D::template Bag<CommandRow<D>> commands;  // of the last Op
   // Whether areas, retained and accounts are all there, or only what the last Op touched.
   bool complete = true;

@@ -43,18 +43,28 @@ struct WalkAnswer {
   std::array<uint64_t, 4> record{};  // the event, when it is recorded; else zeroes
   bool bypass = false;               // translated without any table
   uint64_t pa = 0;
-  uint8_t rights = 0;                // Rights of the whole translation, for this privilege
-  uint64_t size = 0;                 // bytes that one TLB entry of it may cover; 0 for bypass
-  uint16_t vmid = 0, asid = 0;       // tags of that entry (asid 0 when global or stage 2 only)
+  uint8_t rights = 0;           // Rights of the whole translation, for this privilege
+  uint64_t size = 0;            // bytes that one TLB entry of it may cover; 0 for bypass
+  uint16_t vmid = 0, asid = 0;  // tags of that entry (asid 0 when global or stage 2 only)
   bool global = false;
   bool operator==(const WalkAnswer&) const = default;
 };
 
-// ---- Pure parts, over a domain D (traces/word.h): the rows of proofs/walks.cc ---------------------
+// ---- Pure parts, over a domain D (traces/word.h): the rows of proofs/walks.cc
+// ---------------------
 
-enum DescriptorKind : uint64_t { kInvalidDescriptor = 0, kTableDescriptor = 1, kLeafDescriptor = 2 };
+enum DescriptorKind : uint64_t {
+  kInvalidDescriptor = 0,
+  kTableDescriptor = 1,
+  kLeafDescriptor = 2
+};
 enum Permission : uint64_t {
-  kPrivRead = 1, kPrivWrite = 2, kUserRead = 4, kUserWrite = 8, kPrivExec = 16, kUserExec = 32
+  kPrivRead = 1,
+  kPrivWrite = 2,
+  kUserRead = 4,
+  kUserWrite = 8,
+  kPrivExec = 16,
+  kUserExec = 32
 };
 // Restrictions that a stage-1 table descriptor puts on everything below it.
 enum TableLimit : uint64_t { kNoUser = 1, kNoWrite = 2, kNoUserExec = 4, kNoPrivExec = 8 };
@@ -63,13 +73,13 @@ enum TableLimit : uint64_t { kNoUser = 1, kNoWrite = 2, kNoUserExec = 4, kNoPriv
 template <class D>
 struct Descriptor {
   using W = typename D::W;
-  W kind{0};        // DescriptorKind
-  W output{0};      // next table, or first byte of the leaf
+  W kind{0};         // DescriptorKind
+  W output{0};       // next table, or first byte of the leaf
   W permissions{0};  // leaf: Permission bits, before table limits and WXN; stage 2 uses kUserRead,
                      // kUserWrite, kUserExec
-  W limits{0};      // stage-1 table: TableLimit bits
-  W accessFlag{0};  // leaf: AF
-  W notGlobal{0};   // stage-1 leaf: nG
+  W limits{0};       // stage-1 table: TableLimit bits
+  W accessFlag{0};   // leaf: AF
+  W notGlobal{0};    // stage-1 leaf: nG
 };
 
 // A context descriptor, decoded: hw-smmuv3 sheet 3. Fields hold only when legal is 1.
@@ -78,11 +88,12 @@ struct ContextDescriptor {
   using W = typename D::W;
   W legal{0};
   W asid{0};
-  W outputBits{0};                       // effective IPS in bits (52 counts only for 64K)
-  W ttb0{0}, size0{0}, granule0{0}, off0{0};  // table base, input bits (64 - T0SZ), log2 bytes, EPD0
+  W outputBits{0};  // effective IPS in bits (52 counts only for 64K)
+  W ttb0{0}, size0{0}, granule0{0},
+      off0{0};  // table base, input bits (64 - T0SZ), log2 bytes, EPD0
   W ttb1{0}, size1{0}, granule1{0}, off1{0};
   W tbi0{0}, tbi1{0}, affd{0}, wxn{0}, hads0{0}, hads1{0};
-  W record{0}, abort{0};                 // R, A
+  W record{0}, abort{0};  // R, A
   W wide{0};  // OAS is 52 bits: bits 15:12 of a 64K descriptor are address; else they are ignored
 };
 
@@ -102,8 +113,8 @@ struct StreamEntry {
 template <class D>
 struct HostCommand {
   using W = typename D::W;
-  W allowed{0};        // 0: EIO
-  W needsStream{0};    // 1: word0's stream id must still be replaced by the vDEVICE's
+  W allowed{0};          // 0: EIO
+  W needsStream{0};      // 1: word0's stream id must still be replaced by the vDEVICE's
   W word0{0}, word1{0};  // with the host's VMID in place
 };
 

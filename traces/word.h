@@ -49,9 +49,11 @@ struct RowLess {
   template <class Row>
   bool operator()(const Row& a, const Row& b) const {
     int order = 0;
-    Row::Each([&](const char*, const auto& x, const auto& y) {
-      if (order == 0 && x != y) order = x < y ? -1 : 1;
-    }, a, b);
+    Row::Each(
+        [&](const char*, const auto& x, const auto& y) {
+          if (order == 0 && x != y) order = x < y ? -1 : 1;
+        },
+        a, b);
     return order < 0;
   }
 };
@@ -72,11 +74,14 @@ class ConcreteTable {
   // REQUIRES: no row has that key.
   Row* Insert(const Row& row) { return &rows_.emplace(row.key, row).first->second; }
   // Insert when c holds, without a case split.
-  void InsertIf(bool c, const Row& row) { if (c) Insert(row); }
+  void InsertIf(bool c, const Row& row) {
+    if (c) Insert(row);
+  }
   void Erase(uint64_t key) { rows_.erase(key); }
   template <class P>
   bool Any(P&& p) const {
-    for (const auto& [key, row] : rows_) if (p(row)) return true;
+    for (const auto& [key, row] : rows_)
+      if (p(row)) return true;
     return false;
   }
   template <class P>
@@ -88,17 +93,21 @@ class ConcreteTable {
   template <class P, class F>
   uint64_t Sum(P&& p, F&& f) const {
     uint64_t n = 0;
-    for (const auto& [key, row] : rows_) if (p(row)) n += f(row);
+    for (const auto& [key, row] : rows_)
+      if (p(row)) n += f(row);
     return n;
   }
   // The first row, in key order, for which p holds (in a proof: any such row); null when none.
   template <class P>
   Row* Pick(P&& p) {
-    for (auto& [key, row] : rows_) if (p(row)) return &row;
+    for (auto& [key, row] : rows_)
+      if (p(row)) return &row;
     return nullptr;
   }
   template <class P>
-  const Row* Pick(P&& p) const { return const_cast<ConcreteTable*>(this)->Pick(p); }
+  const Row* Pick(P&& p) const {
+    return const_cast<ConcreteTable*>(this)->Pick(p);
+  }
   template <class P>
   void EraseWhere(P&& p) {
     std::erase_if(rows_, [&](const auto& entry) { return p(entry.second); });
@@ -106,13 +115,15 @@ class ConcreteTable {
   // f(row) writes fields of row only, and never its key; no case split inside (use Sel).
   template <class P, class F>
   void UpdateWhere(P&& p, F&& f) {
-    for (auto& [key, row] : rows_) if (p(row)) f(row);
+    for (auto& [key, row] : rows_)
+      if (p(row)) f(row);
   }
   // f(row) for each row where p holds, in key order. A case split per row: may do anything but
   // insert into or erase from this table. For micro-steps.
   template <class P, class F>
   void Each(P&& p, F&& f) {
-    for (auto& [key, row] : rows_) if (p(row)) f(row);
+    for (auto& [key, row] : rows_)
+      if (p(row)) f(row);
   }
   // f(present, row) for each place: for predicates, which say one formula per index.
   template <class F>
@@ -149,16 +160,16 @@ class ConcreteIntervals {
   // Whether any row of `space` meets first..last and satisfies p.
   template <class P>
   bool AnyOverlapping(uint64_t space, uint64_t first, uint64_t last, P&& p) const {
-    for (auto it = From(space, first); it != rows_.end() && it->first.first == space &&
-                                       it->second.first <= last; ++it)
+    for (auto it = From(space, first);
+         it != rows_.end() && it->first.first == space && it->second.first <= last; ++it)
       if (p(it->second)) return true;
     return false;
   }
   // f(row) for each row of `space` that meets first..last, ascending; a case split per row.
   template <class F>
   void EachOverlapping(uint64_t space, uint64_t first, uint64_t last, F&& f) {
-    for (auto it = From(space, first); it != rows_.end() && it->first.first == space &&
-                                       it->second.first <= last; ++it)
+    for (auto it = From(space, first);
+         it != rows_.end() && it->first.first == space && it->second.first <= last; ++it)
       f(const_cast<Row&>(it->second));
   }
   // REQUIRES: overlaps no row of its space.
@@ -168,28 +179,32 @@ class ConcreteIntervals {
   // Erases the rows of `space` that meet first..last and satisfy p.
   template <class P>
   void EraseOverlapping(uint64_t space, uint64_t first, uint64_t last, P&& p) {
-    for (auto it = From(space, first); it != rows_.end() && it->first.first == space &&
-                                       it->second.first <= last;)
+    for (auto it = From(space, first);
+         it != rows_.end() && it->first.first == space && it->second.first <= last;)
       it = p(it->second) ? rows_.erase(it) : std::next(it);
   }
   template <class P>
   bool Any(P&& p) const {
-    for (const auto& [key, row] : rows_) if (p(row)) return true;
+    for (const auto& [key, row] : rows_)
+      if (p(row)) return true;
     return false;
   }
   template <class P, class F>
   uint64_t Sum(P&& p, F&& f) const {
     uint64_t n = 0;
-    for (const auto& [key, row] : rows_) if (p(row)) n += f(row);
+    for (const auto& [key, row] : rows_)
+      if (p(row)) n += f(row);
     return n;
   }
   template <class P, class F>
   void UpdateWhere(P&& p, F&& f) {
-    for (auto& [key, row] : rows_) if (p(row)) f(row);
+    for (auto& [key, row] : rows_)
+      if (p(row)) f(row);
   }
   template <class P, class F>
   void Each(P&& p, F&& f) {
-    for (auto& [key, row] : rows_) if (p(row)) f(row);
+    for (auto& [key, row] : rows_)
+      if (p(row)) f(row);
   }
   template <class F>
   void EachIndex(F&& f) const {
@@ -217,20 +232,28 @@ class ConcreteBag {
  public:
   void Insert(const Row& row) { rows_.insert(row); }
   // Insert when c holds, without a case split.
-  void InsertIf(bool c, const Row& row) { if (c) rows_.insert(row); }
+  void InsertIf(bool c, const Row& row) {
+    if (c) rows_.insert(row);
+  }
   template <class P>
   bool Any(P&& p) const {
-    for (const Row& row : rows_) if (p(row)) return true;
+    for (const Row& row : rows_)
+      if (p(row)) return true;
     return false;
   }
   template <class P>
-  void EraseWhere(P&& p) { std::erase_if(rows_, p); }
+  void EraseWhere(P&& p) {
+    std::erase_if(rows_, p);
+  }
   // f(row) writes fields of row only; no case split inside (use Sel).
   template <class P, class F>
   void UpdateWhere(P&& p, F&& f) {
     std::vector<Row> changed;
     for (auto it = rows_.begin(); it != rows_.end();) {
-      if (!p(*it)) { ++it; continue; }
+      if (!p(*it)) {
+        ++it;
+        continue;
+      }
       changed.push_back(*it);
       f(changed.back());
       it = rows_.erase(it);
@@ -253,9 +276,12 @@ class Concrete {
  public:
   using W = uint64_t;
   using B = bool;
-  template <class Row> using Table = ConcreteTable<Row>;
-  template <class Row> using Intervals = ConcreteIntervals<Row>;
-  template <class Row> using Bag = ConcreteBag<Row>;
+  template <class Row>
+  using Table = ConcreteTable<Row>;
+  template <class Row>
+  using Intervals = ConcreteIntervals<Row>;
+  template <class Row>
+  using Bag = ConcreteBag<Row>;
 
   // c ? a : b, without a case split.
   static W Sel(B c, W a, W b) { return c ? a : b; }
@@ -263,16 +289,24 @@ class Concrete {
   // f(); in a proof the paths of f are explored apart and their results joined into one. f returns
   // a word, or a struct with `Each` like a Row; it writes nothing.
   template <class F>
-  static auto Merged(F&& f) { return f(); }
+  static auto Merged(F&& f) {
+    return f();
+  }
   // A contract of a sub-computation, required where it is made; and, after Merged, the same fact
   // used about the joined result. Concretely both abort when they do not hold.
-  void Require(B holds, const char* what) { if (!holds) Broken(what); }
-  void Axiom(B holds, const char* what) { if (!holds) Broken(what); }
+  void Require(B holds, const char* what) {
+    if (!holds) Broken(what);
+  }
+  void Axiom(B holds, const char* what) {
+    if (!holds) Broken(what);
+  }
   // Null ("use present memory"), or one of the rows for which p holds: the permitted-outcome rule.
   template <class Row, class P>
   const Row* Choose(const ConcreteBag<Row>& bag, P&& p) {
     std::vector<const Row*> candidates{nullptr};
-    bag.EachIndex([&](bool, const Row& row) { if (p(row)) candidates.push_back(&row); });
+    bag.EachIndex([&](bool, const Row& row) {
+      if (p(row)) candidates.push_back(&row);
+    });
     return candidates[choices_.Pick(static_cast<int>(candidates.size()))];
   }
   // The same as a value: `otherwise`, or f(row) of one of the rows for which p holds. In a proof no
@@ -286,7 +320,8 @@ class Concrete {
   // being the lowest matters to no invariant); 0 when there is none. REQUIRES: first >= 1.
   template <class P>
   W LowestFree(W first, W last, P&& used) {
-    for (W w = first; w <= last; ++w) if (!used(w)) return w;
+    for (W w = first; w <= last; ++w)
+      if (!used(w)) return w;
     return 0;
   }
   // A word with a property, found by any means: concretely find(), whose result must have it; in a

@@ -21,8 +21,9 @@ struct SmmuConfig {
   uint32_t tlbEntries = 64;
   uint32_t walkCacheEntries = 16;
   uint32_t configCacheEntries = 8;
-  uint32_t eventQueueEntries = 128;  // hardware event queue; drained to vEVENTQs and log after each Op
-  bool canNest = true;               // offers VIOMMU_ALLOC (S2FWB or CANWBS)
+  uint32_t eventQueueEntries =
+      128;              // hardware event queue; drained to vEVENTQs and log after each Op
+  bool canNest = true;  // offers VIOMMU_ALLOC (S2FWB or CANWBS)
   bool operator==(const SmmuConfig&) const = default;
 };
 
@@ -49,7 +50,8 @@ struct World {
   std::vector<DeviceConfig> devices;
   std::vector<ProcessConfig> processes{ProcessConfig{}};
   uint64_t frames = 1 << 20;  // 4 KiB frames of memory
-  uint64_t swMsiFirst = 0x08000000, swMsiLast = 0x080fffff;  // software MSI window; first > last: none
+  uint64_t swMsiFirst = 0x08000000,
+           swMsiLast = 0x080fffff;  // software MSI window; first > last: none
   Rules rules;
   bool operator==(const World&) const = default;
 };
