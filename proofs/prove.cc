@@ -139,7 +139,8 @@ int RunProofs(const ProofOptions& options, std::ostream& out) {
   size_t shown = 0;
   std::vector<bool> done(tasks.size());
   const auto work = [&] {
-    for (size_t i = next++; i < tasks.size(); i = next++) {
+    for (size_t n = next++; n < tasks.size(); n = next++) {
+      const size_t i = tasks.size() - 1 - n;  // the long ones, DMA, stand last: they begin first
       Run(&tasks[i]);
       const std::lock_guard<std::mutex> lock(mutex);
       done[i] = true;

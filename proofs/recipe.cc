@@ -249,6 +249,21 @@ void Recipe::MakeAreas() {
   });
 }
 
+bool Recipe::MadeLate(const VdeviceRow<Concrete>& vd) const {
+  const auto* d = view_->devices.Find(vd.device);
+  return d != nullptr && d->eventViommu == vd.viommu && d->eventVirtId != (vd.virtId & 0xffffffff);
+}
+
+void Recipe::MakeVdevice(const VdeviceRow<Concrete>& vd) {
+  Op op = Call(OpKind::kVdeviceAlloc, ContextOfKey(vd.key));
+  const auto* device = view_->devices.Find(vd.device);
+  op.vdeviceAlloc.viommuId = Made(vd.viommu);
+  op.vdeviceAlloc.devId = Made(device == nullptr ? 0 : device->object);
+  op.results |= 6;
+  op.vdeviceAlloc.virtId = vd.virtId;
+  made_[vd.key] = static_cast<uint32_t>(Add(op));
+}
+
 void Recipe::MakeViommus() {
   Rows(view_->viommus, [&](const ViommuRow<Concrete>& m) {
     const uint64_t context = ContextOfKey(m.key);
@@ -260,13 +275,7 @@ void Recipe::MakeViommus() {
     made_[m.key] = static_cast<uint32_t>(Add(op));
   });
   Rows(view_->vdevices, [&](const VdeviceRow<Concrete>& vd) {
-    Op op = Call(OpKind::kVdeviceAlloc, ContextOfKey(vd.key));
-    const auto* device = view_->devices.Find(vd.device);
-    op.vdeviceAlloc.viommuId = Made(vd.viommu);
-    op.vdeviceAlloc.devId = Made(device == nullptr ? 0 : device->object);
-    op.results |= 6;
-    op.vdeviceAlloc.virtId = vd.virtId;
-    made_[vd.key] = static_cast<uint32_t>(Add(op));
+    if (!MadeLate(vd)) MakeVdevice(vd);
   });
   Rows(view_->veventqs, [&](const VeventqRow<Concrete>& q) {
     Op op = Call(OpKind::kVeventqAlloc, ContextOfKey(q.key));
@@ -301,13 +310,13 @@ void Recipe::AttachDevices() {
     // A guest's stage 1 asks for a vDEVICE, but only at this moment: one that is gone by now.
     const auto* nested = view_->nesteds.Find(d.attached);
     const bool named = nested == nullptr || view_->vdevices.Any([&](const auto& vd) {
-      return vd.device == d.key && vd.viommu == nested->viommu;
+      return vd.device == d.key && vd.viommu == nested->viommu && !MadeLate(vd);
     });
     uint32_t vdevice = 0;
     if (!named) {
       Op op = Call(OpKind::kVdeviceAlloc, d.context);
       op.vdeviceAlloc.viommuId = Made(nested->viommu), op.vdeviceAlloc.devId = Made(d.object);
-      op.vdeviceAlloc.virtId = 0xfffe'0000 + d.key;
+      op.vdeviceAlloc.virtId = d.eventViommu != 0 ? d.eventVirtId : 0xfffe'0000 + d.key;
       op.results |= 6;
       vdevice = static_cast<uint32_t>(Add(op));
     }
@@ -451,6 +460,7 @@ bool Recipe::Build(const View<Concrete>& view, const Rules& rules,
   MakeViommus();
   MakeNesteds();
   AttachDevices();
+  Rows(view.vdevices, [&](const VdeviceRow<Concrete>& vd) { if (MadeLate(vd)) MakeVdevice(vd); });
   FillRetained();
   for (const GuestWord& word : guest) {
     const AreaRow<Concrete>* area = view.areas.Containing(word.space, word.address);

@@ -49,6 +49,9 @@ class Recipe {
   void MakeAreas();
   void MakeMemory(const AreaRow<Concrete>& area);
   void MakeViommus();
+  void MakeVdevice(const VdeviceRow<Concrete>& row);
+  // Whether the vDEVICE was made after its device was attached (its events carry another id).
+  bool MadeLate(const VdeviceRow<Concrete>& row) const;
   void MakeNesteds();
   void AttachDevices();
   void FillRetained();

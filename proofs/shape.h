@@ -116,6 +116,8 @@ void WellFormed(const View<D>& v, Report&& report) {
     const auto guest = r.kind == W(kLeafCombined) || r.kind == W(kLeafStage2) ||
                        r.kind == W(kWalkStage1);
     report(!present || !guest || r.vmid != W(0), "an entry of a guest has its VMID");
+    const auto leaf1 = r.kind == W(kLeafCombined) || (r.kind == W(kLeafStage1) && r.vmid != W(0));
+    report(!present || !leaf1 || (r.v0 & W(0xfff)) == W(0), "a stage-1 leaf gives whole pages");
     report(!present || r.vmid != W(0) || r.global == W(0), "an entry of the host has its ASID");
   });
 }

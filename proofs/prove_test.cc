@@ -1,0 +1,126 @@
+// The matrix must be able to fail: planted faults are refuted by traces that replay, wrong functions
+// differ, and what the filters ask for is what is proved.
+#include "proofs/prove.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "proofs/keeps.h"
+#include "proofs/realise.h"
+#include "proofs/sym.h"
+#include "proofs/theorem.h"
+#include "reference/decode_smmuv3.h"
+#include "traces/text.h"
+
+namespace twinwalk {
+namespace {
+
+nlohmann::json RowsOf(ProofOptions options, int expected) {
+  options.json = testing::TempDir() + "/twinwalk_prove_test.json";
+  std::ostringstream out;
+  EXPECT_EQ(RunProofs(options, out), expected) << out.str();
+  std::ifstream in(options.json);
+  return nlohmann::json::parse(in);
+}
+
+class PlantedFault : public testing::TestWithParam<const char*> {};
+
+TEST_P(PlantedFault, IsRefutedByATraceThatReplays) {
+  ProofOptions options;
+  options.fault = GetParam();
+  const nlohmann::json rows = RowsOf(options, 0);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0]["verdict"], "refuted");
+  EXPECT_EQ(rows[0]["fault"], GetParam());
+  const std::string text = rows[0]["trace"];
+  const auto trace = ParseTrace(text, "counterexample");
+  ASSERT_TRUE(trace.ok());
+  EXPECT_EQ(trace->expect.rfind("violation ", 0), 0u) << trace->expect;
+}
+INSTANTIATE_TEST_SUITE_P(Reference, PlantedFault,
+                         testing::Values("skipInvalidation", "unmapForgetsSpace",
+                                         "uncountedReference", "wrongRightsAnd"));
+
+// The same trace on a reference without the fault shows nothing: it is the fault that is found.
+TEST(Realise, NeedsTheFault) {
+  ReferenceFaults faults;
+  faults.unmapForgetsSpace = true;
+  const Rules rules = PresetRules(Preset::kLinux72);
+  for (const proofs::OpProof& op : proofs::IoasOpProofs()) {
+    if (op.kind != OpKind::kIoasUnmap) continue;
+    for (proofs::KeepsRow& keeps :
+         proofs::ProveKeeps(op, rules, "linux-7.2", faults, "planted", "no-stale", {})) {
+      if (keeps.row.invariant != "no-stale") continue;
+      ASSERT_NE(keeps.counterexample, nullptr);
+      proofs::TheoremRow with = keeps.row, without = keeps.row;
+      proofs::Realise(*keeps.counterexample, rules, faults, &with);
+      proofs::Realise(*keeps.counterexample, rules, ReferenceFaults(), &without);
+      EXPECT_EQ(with.verdict, "refuted");
+      EXPECT_EQ(without.verdict, "refuted, not realised");
+    }
+  }
+}
+
+TEST(Prove, RowsSayWhatTheReportNeeds) {
+  ProofOptions options;
+  options.op = "ioas_alloc";
+  const nlohmann::json rows = RowsOf(options, 0);
+  int canaries = 0;
+  for (const auto& row : rows) {
+    for (const char* field : {"op", "invariant", "preset", "verdict", "bounds", "paths", "queries",
+                              "seconds", "canary"})
+      EXPECT_TRUE(row.contains(field)) << field;
+    canaries += row["canary"].get<bool>() ? 1 : 0;
+  }
+  EXPECT_EQ(canaries, 1);
+  EXPECT_EQ(rows.size(), 14u);  // ten invariants, monitor, well-formed, contract, canary
+}
+
+TEST(Prove, BadFiltersAreBadOptions) {
+  std::ostringstream out;
+  ProofOptions options;
+  options.op = "no_such_op";
+  EXPECT_EQ(RunProofs(options, out), 2);
+  options = {};
+  options.fault = "noSuchFault";
+  EXPECT_EQ(RunProofs(options, out), 2);
+  options = {};
+  options.preset = "linux-1.0";
+  EXPECT_EQ(RunProofs(options, out), 2);
+}
+
+// A decoder that reads one bit wrongly is not equal.
+TEST(Equals, OneWrongBitIsRefuted) {
+  using proofs::Sym;
+  const auto rows = proofs::ProveEquals(
+      "wrong", "every word", proofs::Shape::kEquals, [](proofs::Explorer* e) {
+        const proofs::W word = e->Fresh("word");
+        const auto right = reference::DecodeStage2<Sym>(word, 3, 12);
+        const auto wrong =
+            reference::DecodeStage2<Sym>(word ^ (proofs::W(uint64_t{1}) << proofs::W(54)), 3, 12);
+        e->Prove("output", "", right.output == wrong.output);
+        e->Prove("permissions", "", right.permissions == wrong.permissions);
+      });
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].verdict, "holds");
+  EXPECT_EQ(rows[1].verdict, "refuted, not realised");
+  EXPECT_FALSE(proofs::AsItMust(rows[1]));
+}
+
+// A group that no path reaches the end for is not proved.
+TEST(Equals, VacuousIsUnknown) {
+  const auto rows = proofs::ProveEquals(
+      "vacuous", "", proofs::Shape::kEquals, [](proofs::Explorer* e) {
+        e->FindGroup("anything");
+        e->Assume(e->Fresh("x") < proofs::W(0));
+        e->Prove("anything", "", false);
+      });
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].verdict, "unknown");
+}
+
+}  // namespace
+}  // namespace twinwalk
