@@ -67,11 +67,12 @@ void Invariants(const State& s, Form form, const W& a, const Report& f) {
       const B mine = present && there && h.vmid == r.vmid;
       const W first = form == Form::kSkolem ? a : r.first;
       const W last = form == Form::kSkolem ? a : r.last;
-      f("no-stale", !mine || !(r.first <= first && last <= r.last) ||
-                        s.areas.Any([&](const Area& m) {
-        return m.space == h.ioas && m.first <= first && last <= m.last && m.backing == r.backing &&
-               m.offset - m.first == r.offset - r.first && (r.rights & ~m.rights) == W(0);
-      }));
+      f("no-stale",
+        !mine || !(r.first <= first && last <= r.last) || s.areas.Any([&](const Area& m) {
+          return m.space == h.ioas && m.first <= first && last <= m.last &&
+                 m.backing == r.backing && m.offset - m.first == r.offset - r.first &&
+                 (r.rights & ~m.rights) == W(0);
+        }));
     });
     f("no-stale", !present || r.first <= r.last);
   });
@@ -79,16 +80,15 @@ void Invariants(const State& s, Form form, const W& a, const Report& f) {
   for (size_t i = 0; i < areas.size(); ++i) {
     f("disjoint", !areas[i].present || areas[i].row.first <= areas[i].row.last);
     for (size_t j = 0; j < i; ++j)
-      f("disjoint", !(areas[i].present && areas[j].present) ||
-                        areas[i].row.space != areas[j].row.space ||
-                        areas[i].row.first > areas[j].row.last ||
-                        areas[j].row.first > areas[i].row.last);
+      f("disjoint",
+        !(areas[i].present && areas[j].present) || areas[i].row.space != areas[j].row.space ||
+            areas[i].row.first > areas[j].row.last || areas[j].row.first > areas[i].row.last);
   }
   const auto& hwpts = s.hwpts.places();
   for (size_t i = 0; i < hwpts.size(); ++i)
     for (size_t j = 0; j < i; ++j)
-      f("tag-owner", !(hwpts[i].present && hwpts[j].present) ||
-                         hwpts[i].row.vmid != hwpts[j].row.vmid);
+      f("tag-owner",
+        !(hwpts[i].present && hwpts[j].present) || hwpts[i].row.vmid != hwpts[j].row.vmid);
 }
 
 void Map(Explorer* e, State& s, const Config& c) {
@@ -113,20 +113,20 @@ void Unmap(Explorer* e, State& s, const Config& c) {
   if (length == W(0)) return;
   if (last < first) return;
   auto all = [](const Area&) { return B(true); };
-  if (s.areas.AnyOverlapping(space, first, last, [&](const Area& m) {
-        return m.first < first || m.last > last;
-      }))
+  if (s.areas.AnyOverlapping(space, first, last,
+                             [&](const Area& m) { return m.first < first || m.last > last; }))
     return;
   s.areas.EraseOverlapping(space, first, last, all);
   bool done = false;
-  s.hwpts.Each([&](const Hwpt& h) { return h.ioas == space; }, [&](const Hwpt& h) {
-    if (c.fault == Fault::kSkip && done) return;
-    done = true;
-    const W end = c.fault == Fault::kOffByOne ? last - 1 : last;
-    s.retained.EraseWhere([&](const Entry& r) {
-      return r.vmid == h.vmid && r.first <= end && first <= r.last;
-    });
-  });
+  s.hwpts.Each([&](const Hwpt& h) { return h.ioas == space; },
+               [&](const Hwpt& h) {
+                 if (c.fault == Fault::kSkip && done) return;
+                 done = true;
+                 const W end = c.fault == Fault::kOffByOne ? last - 1 : last;
+                 s.retained.EraseWhere([&](const Entry& r) {
+                   return r.vmid == h.vmid && r.first <= end && first <= r.last;
+                 });
+               });
 }
 // A walk fills one entry: any part of the area that holds the address.
 void Dma(Explorer* e, State& s, const Config& c) {
@@ -167,9 +167,15 @@ void Explore(Explorer* e, Op op, const Config& c) {
   const W a = e->Fresh("any.address", c.shape.address | c.shape.last);
   Invariants(s, c.form, a, [&](const char*, const B& holds) { e->Assume(holds); });
   switch (op) {
-    case kMap: Map(e, s, c); break;
-    case kUnmap: Unmap(e, s, c); break;
-    case kDma: Dma(e, s, c); break;
+    case kMap:
+      Map(e, s, c);
+      break;
+    case kUnmap:
+      Unmap(e, s, c);
+      break;
+    case kDma:
+      Dma(e, s, c);
+      break;
   }
   Invariants(s, c.form, a, [&](const char* name, const B& holds) { e->Prove(name, "", holds); });
 }
@@ -178,7 +184,11 @@ void Explore(Explorer* e, Op op, const Config& c) {
 void BM_IntervalAreas(benchmark::State& state) {
   const auto op = static_cast<Op>(state.range(0));
   const int n = static_cast<int>(state.range(1));
-  const Config c{n, n, n, kShapes[state.range(2)], static_cast<Form>(state.range(3)),
+  const Config c{n,
+                 n,
+                 n,
+                 kShapes[state.range(2)],
+                 static_cast<Form>(state.range(3)),
                  static_cast<Fault>(state.range(4))};
   for (auto _ : state) {
     Explorer e;

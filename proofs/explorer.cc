@@ -18,8 +18,7 @@ Z3_solver MakeSolver(Z3_context z3, const std::string& logic, uint64_t units) {
   Z3_solver_inc_ref(z3, solver);
   Z3_params params = Z3_mk_params(z3);
   Z3_params_inc_ref(z3, params);
-  Z3_params_set_uint(z3, params, Z3_mk_string_symbol(z3, "rlimit"),
-                     static_cast<unsigned>(units));
+  Z3_params_set_uint(z3, params, Z3_mk_string_symbol(z3, "rlimit"), static_cast<unsigned>(units));
   Z3_solver_set_params(z3, solver, params);
   Z3_params_dec_ref(z3, params);
   return solver;
@@ -29,19 +28,25 @@ Z3_solver MakeSolver(Z3_context z3, const std::string& logic, uint64_t units) {
 
 const char* VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kHolds: return "holds";
-    case Verdict::kRefuted: return "refuted";
-    case Verdict::kUnknown: return "unknown";
+    case Verdict::kHolds:
+      return "holds";
+    case Verdict::kRefuted:
+      return "refuted";
+    case Verdict::kUnknown:
+      return "unknown";
   }
   CHECK(false);
 }
 
-// ---- Assignment ----------------------------------------------------------------------------------
+// ---- Assignment
+// ----------------------------------------------------------------------------------
 
 Assignment::Assignment(Explorer* explorer, _Z3_model* model) : explorer_(explorer), model_(model) {
   Z3_model_inc_ref(explorer_->context(), model_);
 }
-Assignment::~Assignment() { Z3_model_dec_ref(explorer_->context(), model_); }
+Assignment::~Assignment() {
+  Z3_model_dec_ref(explorer_->context(), model_);
+}
 
 uint64_t Assignment::Value(const W& word) const {
   if (word.is_constant()) return word.constant();
@@ -58,7 +63,8 @@ bool Assignment::Value(const B& formula) const {
   return Z3_get_bool_value(explorer_->context(), value) == Z3_L_TRUE;
 }
 
-// ---- Explorer ------------------------------------------------------------------------------------
+// ---- Explorer
+// ------------------------------------------------------------------------------------
 
 Explorer::Explorer(const Limits& limits, const char* logic) : limits_(limits), logic_(logic) {
   Z3_config config = Z3_mk_config();
@@ -133,8 +139,9 @@ Explorer::Answer Explorer::Check(Group* group, std::shared_ptr<Assignment>* mode
   }
   if (answer == Z3_L_TRUE)
     *model = std::make_shared<Assignment>(this, Z3_solver_get_model(context_, solver_));
-  return answer == Z3_L_TRUE ? Answer::kSat : answer == Z3_L_FALSE ? Answer::kUnsat
-                                                                   : Answer::kUnknown;
+  return answer == Z3_L_TRUE    ? Answer::kSat
+         : answer == Z3_L_FALSE ? Answer::kUnsat
+                                : Answer::kUnknown;
 }
 
 Explorer::Answer Explorer::CheckWith(const B& condition, Group* group,
@@ -233,8 +240,8 @@ void Explorer::Explore(const std::function<void()>& f) {
     } catch (const PathAbandoned&) {
     }
     CHECK(frames_.back()->at == frames_.back()->trail.size(), "replay ended early");
-    const bool enough = !limits_.stop_at.empty() &&
-                        FindGroup(limits_.stop_at).verdict == Verdict::kRefuted;
+    const bool enough =
+        !limits_.stop_at.empty() && FindGroup(limits_.stop_at).verdict == Verdict::kRefuted;
     if (enough || paths_ >= limits_.paths) {
       out_of_paths_ = true;
       while (scopes_ > 1) Pop();
@@ -347,8 +354,8 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
   if (ModelSatisfies(!obligation)) {
     model = model_;
   } else {
-    answer = obligation.is_constant() ? Check(&group, &model)
-                                      : CheckWith(!obligation, &group, &model);
+    answer =
+        obligation.is_constant() ? Check(&group, &model) : CheckWith(!obligation, &group, &model);
   }
   if (limits_.on_slow && group.seconds - before > limits_.slow_seconds)
     limits_.on_slow(name, what, group.seconds - before);

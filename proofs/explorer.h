@@ -43,14 +43,14 @@ class Assignment {
 struct Group {
   std::string name;
   Verdict verdict = Verdict::kHolds;
-  std::string what;        // the first obligation that does not hold, or is not decided
+  std::string what;          // the first obligation that does not hold, or is not decided
   uint64_t obligations = 0;  // formulas, those that folded to true included
   uint64_t unchanged = 0;    // of them: the very term that was assumed (nothing it reads changed)
   uint64_t queries = 0;
   double seconds = 0;
-  double slowest = 0;      // seconds of the slowest query
+  double slowest = 0;                          // seconds of the slowest query
   std::shared_ptr<Assignment> counterexample;  // when refuted
-  std::vector<int> path;   // the choices that lead there
+  std::vector<int> path;                       // the choices that lead there
 };
 
 struct Limits {
@@ -75,8 +75,9 @@ class Explorer {
   // Runs f on every feasible path. f must do the same each time for equal answers.
   void Explore(const std::function<void()>& f);
 
-  // ---- For f --------------------------------------------------------------------------------------
-  // An arbitrary word of which only the bits of `mask` may be set (the others are 0).
+  // ---- For f
+  // -------------------------------------------------------------------------------------- An
+  // arbitrary word of which only the bits of `mask` may be set (the others are 0).
   W Fresh(const std::string& name, uint64_t mask = ~uint64_t{0});
   B FreshB(const std::string& name);
   bool Decide(const B& condition);
@@ -102,7 +103,8 @@ class Explorer {
       const std::function<void()>& run,
       const std::function<std::shared_ptr<void>(const std::vector<B>&)>& join);
 
-  // ---- What came out ------------------------------------------------------------------------------
+  // ---- What came out
+  // ------------------------------------------------------------------------------
   uint64_t paths() const { return paths_; }
   uint64_t completed() const { return completed_; }  // not abandoned
   uint64_t queries() const { return queries_; }      // all, those of groups included
@@ -125,10 +127,10 @@ class Explorer {
     Kind kind;
     Term term = nullptr;
     int choice = 0;
-    int alternatives = 1;                // still to be taken, this one included
-    bool scope = false;                  // pushed a solver scope
-    std::shared_ptr<Assignment> model;   // for the next alternative
-    std::shared_ptr<void> result;        // of a merge
+    int alternatives = 1;               // still to be taken, this one included
+    bool scope = false;                 // pushed a solver scope
+    std::shared_ptr<Assignment> model;  // for the next alternative
+    std::shared_ptr<void> result;       // of a merge
     int fresh_after = 0;
   };
   struct Frame {
@@ -166,8 +168,8 @@ class Explorer {
   bool out_of_paths_ = false;
   std::string logic_;
   std::vector<Group> groups_;
-  std::vector<B> wishes_;              // of the present path
-  std::unordered_set<Term> assumed_;   // on the present path
+  std::vector<B> wishes_;             // of the present path
+  std::unordered_set<Term> assumed_;  // on the present path
   std::vector<std::pair<std::string, bool>> covers_;
 };
 

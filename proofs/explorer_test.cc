@@ -119,8 +119,10 @@ TEST(Explorer, AnAssumptionEndsWithItsPath) {
   Explorer e;
   e.Explore([&] {
     const W x = e.Fresh("x");
-    if (e.Fork(2) == 0) e.Assume(x == W(1));
-    else e.Prove("free again", "x is 1 here too", x == W(1));
+    if (e.Fork(2) == 0)
+      e.Assume(x == W(1));
+    else
+      e.Prove("free again", "x is 1 here too", x == W(1));
   });
   EXPECT_EQ(e.FindGroup("free again").verdict, Verdict::kRefuted);
 }
@@ -131,8 +133,8 @@ TEST(Explorer, TooSmallBudgetIsUnknownNeverHolds) {
   Explorer e(limits);
   e.Explore([&] {
     const W x = e.Fresh("x", 0xffffffff), y = e.Fresh("y", 0xffffffff);
-    e.Prove("hard", "a product of two primes has no factors", x * y != W(4294967291 * 4294967279) ||
-                        x == W(1) || y == W(1));
+    e.Prove("hard", "a product of two primes has no factors",
+            x * y != W(4294967291 * 4294967279) || x == W(1) || y == W(1));
   });
   EXPECT_EQ(e.FindGroup("hard").verdict, Verdict::kUnknown);
 }
@@ -182,14 +184,16 @@ TEST(Explorer, AxiomsOfInnerPathsReachTheJoin) {
 }
 
 TEST(ExplorerDeathTest, NondeterminismIsNoticed) {
-  EXPECT_DEATH({
-    Explorer e;
-    uint64_t run = 0;
-    e.Explore([&] {
-      const W x = e.Fresh("x");
-      if (x < W(++run)) (void)0;
-    });
-  }, "not deterministic");
+  EXPECT_DEATH(
+      {
+        Explorer e;
+        uint64_t run = 0;
+        e.Explore([&] {
+          const W x = e.Fresh("x");
+          if (x < W(++run)) (void)0;
+        });
+      },
+      "not deterministic");
 }
 
 }  // namespace

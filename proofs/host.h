@@ -1,5 +1,5 @@
-// What the reference's templates meet outside of the IOMMU, in a proof: memory that may be anything,
-// and the monitor, which judges each micro-step under the condition that it happens.
+// What the reference's templates meet outside of the IOMMU, in a proof: memory that may be
+// anything, and the monitor, which judges each micro-step under the condition that it happens.
 #ifndef TWINWALK_PROOFS_HOST_H_
 #define TWINWALK_PROOFS_HOST_H_
 

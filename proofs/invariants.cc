@@ -1,5 +1,5 @@
-// Rows about the invariants themselves: each has a state in which it holds and that is not empty, and
-// none holds of every state (the canaries, which must be refuted).
+// Rows about the invariants themselves: each has a state in which it holds and that is not empty,
+// and none holds of every state (the canaries, which must be refuted).
 #include "proofs/invariants.h"
 
 #include "proofs/state.h"
@@ -9,14 +9,16 @@ namespace {
 
 B AnyPresent(const View<Sym>& v) {
   B all = true;
-  View<Sym>::EachTable([&](const char* name, const auto& table) {
-    const std::string kind = name;
-    // What the last Op did is not part of a state.
-    if (kind == "accesses" || kind == "events" || kind == "commands") return;
-    B some = false;
-    for (const auto& at : table.places()) some = some || at.present;
-    all = all && some;
-  }, v);
+  View<Sym>::EachTable(
+      [&](const char* name, const auto& table) {
+        const std::string kind = name;
+        // What the last Op did is not part of a state.
+        if (kind == "accesses" || kind == "events" || kind == "commands") return;
+        B some = false;
+        for (const auto& at : table.places()) some = some || at.present;
+        all = all && some;
+      },
+      v);
   return all;
 }
 
@@ -41,7 +43,8 @@ std::vector<TheoremRow> ProveInvariantRows(const Rules& rules) {
     somewhere.Cover("all", AnyPresent(s.view));
   });
   const bool covered = !somewhere.covers().empty() && somewhere.covers()[0].second;
-  add("holds somewhere", "all, every table in use", somewhere, covered ? "holds" : "unknown", false);
+  add("holds somewhere", "all, every table in use", somewhere, covered ? "holds" : "unknown",
+      false);
 
   Explorer everywhere;
   everywhere.Explore([&] {

@@ -10,7 +10,9 @@ W OpRun::Context() {
   e->Assume(context != W(0));
   return context;
 }
-bool OpRun::Either(const char*) { return e->Fork(2) == 0; }
+bool OpRun::Either(const char*) {
+  return e->Fork(2) == 0;
+}
 
 std::vector<OpProof> AllOpProofs() {
   std::vector<OpProof> all;

@@ -1,6 +1,6 @@
 // The Ops of the matrix: each runs the reference's own function, with arbitrary arguments, on an
-// arbitrary state. No Op is described here a second time; what stands here is which arguments it has
-// and how they become an Op of a trace when a counterexample is to be realised.
+// arbitrary state. No Op is described here a second time; what stands here is which arguments it
+// has and how they become an Op of a trace when a counterexample is to be realised.
 #ifndef TWINWALK_PROOFS_OPS_H_
 #define TWINWALK_PROOFS_OPS_H_
 
@@ -35,7 +35,7 @@ struct OpRun {
   reference::Env<Sym> env() { return {d, world, faults, host}; }
   // An arbitrary argument.
   W Arg(const char* name, uint64_t mask = ~uint64_t{0});
-  W Context();          // of an open /dev/iommu
+  W Context();  // of an open /dev/iommu
   W Id(const char* name) { return Arg(name, 0xff); }
   bool Either(const char* name);  // an arbitrary flag of the environment: a case split
 };

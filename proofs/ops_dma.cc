@@ -46,8 +46,12 @@ B RunDma(OpRun* r, bool nested) {
                          out);
   return out.event == W(0);
 }
-B RunDirect(OpRun* r) { return RunDma(r, false); }
-B RunNested(OpRun* r) { return RunDma(r, true); }
+B RunDirect(OpRun* r) {
+  return RunDma(r, false);
+}
+B RunNested(OpRun* r) {
+  return RunDma(r, true);
+}
 
 }  // namespace
 

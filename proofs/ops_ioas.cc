@@ -42,7 +42,8 @@ B RunIoasMap(OpRun* r) {
     return w;
   };
   return reference::IoasMap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts,
-                                 r->s.allocator, in).err == W(0);
+                                 r->s.allocator, in)
+             .err == W(0);
 }
 
 B RunIoasUnmap(OpRun* r) {
@@ -58,7 +59,8 @@ B RunIoasUnmap(OpRun* r) {
     return w;
   };
   return reference::IoasUnmap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts,
-                                   r->s.view.retained, in).err == W(0);
+                                   r->s.view.retained, in)
+             .err == W(0);
 }
 
 B RunIovaRanges(OpRun* r) {

@@ -8,7 +8,9 @@ namespace {
 using reference::ObjectsOf;
 using reference::SpacesOf;
 
-uint32_t Narrow(const Assignment& m, const W& word) { return static_cast<uint32_t>(m.Value(word)); }
+uint32_t Narrow(const Assignment& m, const W& word) {
+  return static_cast<uint32_t>(m.Value(word));
+}
 
 B RunGetHwInfo(OpRun* r) {
   reference::GetHwInfoIn<Sym> in;
@@ -37,7 +39,8 @@ B RunHwptAlloc(OpRun* r) {
     w.op.kind = OpKind::kHwptAlloc;
     w.op.hwptAlloc.flags = Narrow(m, in.flags);
     w.op.hwptAlloc.devId = Narrow(m, in.devId), w.op.hwptAlloc.ptId = Narrow(m, in.ptId);
-    w.op.hwptAlloc.dataType = Narrow(m, in.dataType), w.op.hwptAlloc.dataLen = Narrow(m, in.dataLen);
+    w.op.hwptAlloc.dataType = Narrow(m, in.dataType),
+    w.op.hwptAlloc.dataLen = Narrow(m, in.dataLen);
     w.op.hwptAlloc.dataPtr = 0x1000;
     for (const W& word : {in.ste0, in.ste1}) {
       const uint64_t value = m.Value(word);
@@ -48,7 +51,8 @@ B RunHwptAlloc(OpRun* r) {
   };
   View<Sym>& v = r->s.view;
   return reference::HwptAlloc<Sym>(r->env(), r->s, SpacesOf(r->s), v.nesteds, v.viommus,
-                                   r->s.allocator, in).err == W(0);
+                                   r->s.allocator, in)
+             .err == W(0);
 }
 
 B RunViommuAlloc(OpRun* r) {

@@ -7,7 +7,9 @@ namespace {
 
 using reference::SpacesOf;
 
-W Device(OpRun* r) { return r->Arg("device", 0xf); }
+W Device(OpRun* r) {
+  return r->Arg("device", 0xf);
+}
 uint64_t ContextOfDevice(const Assignment& m, const View<Sym>& before, uint64_t device) {
   uint64_t context = 0;
   for (const auto& at : before.devices.places())
@@ -44,7 +46,8 @@ B RunAttach(OpRun* r) {
   };
   View<Sym>& v = r->s.view;
   return reference::Attach<Sym>(r->env(), r->s, v.devices, v.nesteds, SpacesOf(r->s),
-                                r->s.allocator, in).err == W(0);
+                                r->s.allocator, in)
+             .err == W(0);
 }
 
 B RunDetach(OpRun* r) {

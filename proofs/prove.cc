@@ -34,8 +34,8 @@ constexpr Planted kPlanted[] = {
 };
 
 // What no function of the reference's state serves: files and process memory.
-constexpr const char* kOutside[] = {"open", "dup", "poll", "mmap", "munmap", "memfd",
-                                    "mem_write", "fail_alloc", "raw"};
+constexpr const char* kOutside[] = {"open",  "dup",       "poll",       "mmap", "munmap",
+                                    "memfd", "mem_write", "fail_alloc", "raw"};
 
 struct Task {
   const OpProof* op = nullptr;  // null: rows about the invariants, and walks

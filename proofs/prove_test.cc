@@ -1,5 +1,5 @@
-// The matrix must be able to fail: planted faults are refuted by traces that replay, wrong functions
-// differ, and what the filters ask for is what is proved.
+// The matrix must be able to fail: planted faults are refuted by traces that replay, wrong
+// functions differ, and what the filters ask for is what is proved.
 #include "proofs/prove.h"
 
 #include <gtest/gtest.h>
@@ -95,8 +95,8 @@ TEST(Prove, BadFiltersAreBadOptions) {
 // A decoder that reads one bit wrongly is not equal.
 TEST(Equals, OneWrongBitIsRefuted) {
   using proofs::Sym;
-  const auto rows = proofs::ProveEquals(
-      "wrong", "every word", proofs::Shape::kEquals, [](proofs::Explorer* e) {
+  const auto rows =
+      proofs::ProveEquals("wrong", "every word", proofs::Shape::kEquals, [](proofs::Explorer* e) {
         const proofs::W word = e->Fresh("word");
         const auto right = reference::DecodeStage2<Sym>(word, 3, 12);
         const auto wrong =
@@ -112,8 +112,8 @@ TEST(Equals, OneWrongBitIsRefuted) {
 
 // A group that no path reaches the end for is not proved.
 TEST(Equals, VacuousIsUnknown) {
-  const auto rows = proofs::ProveEquals(
-      "vacuous", "", proofs::Shape::kEquals, [](proofs::Explorer* e) {
+  const auto rows =
+      proofs::ProveEquals("vacuous", "", proofs::Shape::kEquals, [](proofs::Explorer* e) {
         e->FindGroup("anything");
         e->Assume(e->Fresh("x") < proofs::W(0));
         e->Prove("anything", "", false);

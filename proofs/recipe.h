@@ -1,7 +1,8 @@
 // From a View to a Trace that builds it from the empty World, by one fixed recipe per kind of row:
-// open, bind, IOAS, HWPT, map, vIOMMU, vDEVICE, queue, nested HWPT, attach, and a DMA for each retained
-// entry. The numbers that a Machine gives (ids, VMIDs, backings) may differ from those of the View;
-// handles take care of that. Whether the trace shows what it should is found by replaying it.
+// open, bind, IOAS, HWPT, map, vIOMMU, vDEVICE, queue, nested HWPT, attach, and a DMA for each
+// retained entry. The numbers that a Machine gives (ids, VMIDs, backings) may differ from those of
+// the View; handles take care of that. Whether the trace shows what it should is found by replaying
+// it.
 #ifndef TWINWALK_PROOFS_RECIPE_H_
 #define TWINWALK_PROOFS_RECIPE_H_
 
@@ -22,6 +23,15 @@ struct GuestWord {
   uint64_t address = 0;
   uint64_t value = 0;
 };
+
+// f(row) for each row of a concrete table.
+template <class Table, class F>
+void Rows(const Table& table, F&& f) {
+  table.EachIndex([&](bool, const auto& row) { f(row); });
+}
+inline uint64_t ContextOfKey(uint64_t key) {
+  return key >> 32;
+}
 
 class Recipe {
  public:

@@ -25,8 +25,8 @@ void WellFormed(const View<D>& v, Report&& report) {
     report(!present || d.context == W(0) || (named(d.object) && ContextOf(d.object) == d.context),
            "a DEVICE object is named in its context");
     const auto twin = v.devices.Any([&](const DeviceRow<D>& o) {
-      return o.key != d.key && ((o.smmu == d.smmu && o.sid == d.sid) ||
-                                (d.object != W(0) && o.object == d.object));
+      return o.key != d.key &&
+             ((o.smmu == d.smmu && o.sid == d.sid) || (d.object != W(0) && o.object == d.object));
     });
     report(!present || !twin, "a stream and a DEVICE object name one device");
     const auto taken = v.ioases.Any([&](const auto& o) { return o.key == d.object; }) ||
@@ -36,20 +36,19 @@ void WellFormed(const View<D>& v, Report&& report) {
                        v.vdevices.Any([&](const auto& o) { return o.key == d.object; }) ||
                        v.veventqs.Any([&](const auto& o) { return o.key == d.object; });
     report(!present || !taken, "a DEVICE object's name is its own");
-    const auto reaches = v.hwpts.Any([&](const HwptRow<D>& h) {
-                           return h.key == d.attached && h.smmu == d.smmu;
-                         }) ||
-                         v.nesteds.Any([&](const NestedRow<D>& n) {
-                           return n.key == d.attached && v.viommus.Any([&](const ViommuRow<D>& m) {
-                             return m.key == n.viommu && m.smmu == d.smmu;
-                           });
-                         });
-    report(!present || d.attached == W(0) || reaches, "a device is attached to its own SMMU's HWPT");
+    const auto reaches =
+        v.hwpts.Any([&](const HwptRow<D>& h) { return h.key == d.attached && h.smmu == d.smmu; }) ||
+        v.nesteds.Any([&](const NestedRow<D>& n) {
+          return n.key == d.attached && v.viommus.Any([&](const ViommuRow<D>& m) {
+            return m.key == n.viommu && m.smmu == d.smmu;
+          });
+        });
+    report(!present || d.attached == W(0) || reaches,
+           "a device is attached to its own SMMU's HWPT");
   });
   v.devices.EachIndex([&](auto present, const DeviceRow<D>& d) {
-    const auto routed = v.nesteds.Any([&](const NestedRow<D>& n) {
-      return n.key == d.attached && n.viommu == d.eventViommu;
-    });
+    const auto routed = v.nesteds.Any(
+        [&](const NestedRow<D>& n) { return n.key == d.attached && n.viommu == d.eventViommu; });
     report(!present || d.eventViommu == W(0) || routed,
            "events go to the vIOMMU that the device is attached beneath");
   });
@@ -66,7 +65,8 @@ void WellFormed(const View<D>& v, Report&& report) {
       return o.key != h.key && o.ioas == h.ioas && o.smmu == h.smmu && o.automatic != W(0);
     });
     report(!present || h.automatic == W(0) || !twin, "an IOAS has one automatic HWPT an SMMU");
-    report(!present || h.nestParent == W(0) || h.automatic == W(0), "a nest parent is made by hand");
+    report(!present || h.nestParent == W(0) || h.automatic == W(0),
+           "a nest parent is made by hand");
   });
   v.nesteds.EachIndex([&](auto present, const NestedRow<D>& n) {
     report(!present || (named(n.key) && same_context(n.key, n.viommu)),
@@ -99,22 +99,21 @@ void WellFormed(const View<D>& v, Report&& report) {
     report(!present || a.key != W(0), "an account has a key");
   });
   v.tags.EachIndex([&](auto present, const TagRow<D>& t) {
-    const auto twice = v.tags.Any([&](const TagRow<D>& o) {
-      return o.owner == t.owner && o.key != t.key;
-    });
+    const auto twice =
+        v.tags.Any([&](const TagRow<D>& o) { return o.owner == t.owner && o.key != t.key; });
     report(!present || !twice, "an HWPT has one tag");
   });
   v.retained.EachIndex([&](auto present, const RetainedRow<D>& r) {
-    const auto pages = r.first <= r.last && (r.first & W(0xfff)) == W(0) &&
-                       (r.last & W(0xfff)) == W(0xfff);
+    const auto pages =
+        r.first <= r.last && (r.first & W(0xfff)) == W(0) && (r.last & W(0xfff)) == W(0xfff);
     report(!present || r.kind == W(kConfig) || r.kind == W(kCd) || pages,
            "a retained entry is whole pages");
     // The host's own tables have no bits here, so no pointer into them is retained.
-    report(!present || (r.kind >= W(kConfig) && r.kind <= W(kLeafCombined) &&
-                        r.kind != W(kWalkStage2)),
+    report(!present ||
+               (r.kind >= W(kConfig) && r.kind <= W(kLeafCombined) && r.kind != W(kWalkStage2)),
            "a retained entry has a kind");
-    const auto guest = r.kind == W(kLeafCombined) || r.kind == W(kLeafStage2) ||
-                       r.kind == W(kWalkStage1);
+    const auto guest =
+        r.kind == W(kLeafCombined) || r.kind == W(kLeafStage2) || r.kind == W(kWalkStage1);
     report(!present || !guest || r.vmid != W(0), "an entry of a guest has its VMID");
     const auto leaf1 = r.kind == W(kLeafCombined) || (r.kind == W(kLeafStage1) && r.vmid != W(0));
     report(!present || !leaf1 || (r.v0 & W(0xfff)) == W(0), "a stage-1 leaf gives whole pages");

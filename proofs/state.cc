@@ -7,7 +7,9 @@
 namespace twinwalk::proofs {
 namespace {
 
-bool Is(const char* a, const char* b) { return std::strcmp(a, b) == 0; }
+bool Is(const char* a, const char* b) {
+  return std::strcmp(a, b) == 0;
+}
 
 template <class Table>
 struct RowOfTable;
@@ -40,12 +42,12 @@ uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
   constexpr uint64_t kObject = 0x3'000000ff;  // contexts 1..3, ids 0..255
   const bool names_device = Is(row, "device") || Is(row, "account");
   if (Is(field, "key")) return names_device ? 0xf : Is(row, "tag") ? 0x1'0ff'f'ffff : kObject;
-  for (const char* object : {"object", "attached", "eventViommu", "ioas", "viommu", "hwpt", "space",
-                             "owner"})
+  for (const char* object :
+       {"object", "attached", "eventViommu", "ioas", "viommu", "hwpt", "space", "owner"})
     if (Is(field, object)) return kObject;
   if (Is(row, "vdevice") && Is(field, "device")) return 0xf;
-  for (const char* flag : {"smmu", "nestParent", "automatic", "allowPasid", "lost", "open",
-                           "global"})
+  for (const char* flag :
+       {"smmu", "nestParent", "automatic", "allowPasid", "lost", "open", "global"})
     if (Is(field, flag)) return 1;
   if (Is(field, "context")) return 3;
   if (Is(field, "users") || Is(field, "group") || Is(field, "account") || Is(field, "process"))
@@ -55,7 +57,8 @@ uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
   if (Is(field, "kind") || Is(field, "rights")) return Is(field, "kind") ? 7 : 3;
   if (Is(row, "retained") && (Is(field, "first") || Is(field, "last")))
     return addresses & ~uint64_t{0xfff};  // whole pages; `last` has its low bits set besides
-  for (const char* address : {"first", "last", "mapFirst", "mapLast", "va", "offset", "v0", "v1", "v2"})
+  for (const char* address :
+       {"first", "last", "mapFirst", "mapLast", "va", "offset", "v0", "v1", "v2"})
     if (Is(field, address)) return addresses;
   if (Is(field, "backing")) return 0xf;
   if (Is(row, "area") && Is(field, "pinned")) return (addresses >> 12) * 2 + 1;
@@ -112,17 +115,16 @@ reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& 
       e->Assume(!(tags[i].present && tags[j].present) || tags[i].row.key != tags[j].row.key);
   for (auto& at : v.retained.places()) at.row.last |= W(0xfff);
   for (auto& at : v.areas.places()) at.row.mapFirst = at.row.first, at.row.mapLast = at.row.last;
-  // What invariants say is equal to something is that very thing: nothing is lost, and a solver need
-  // not find it out. lifetime: how many users there are.
+  // What invariants say is equal to something is that very thing: nothing is lost, and a solver
+  // need not find it out. lifetime: how many users there are.
   const auto attached = [&](const W& key) {
     return v.devices.Count([&](const DeviceRow<Sym>& d) { return d.attached == key; });
   };
   for (auto& at : v.ioases.places())
     at.row.users = v.hwpts.Count([&](const HwptRow<Sym>& h) { return h.ioas == at.row.key; });
   for (auto& at : v.hwpts.places())
-    at.row.users = attached(at.row.key) + v.viommus.Count([&](const ViommuRow<Sym>& m) {
-      return m.hwpt == at.row.key;
-    });
+    at.row.users = attached(at.row.key) +
+                   v.viommus.Count([&](const ViommuRow<Sym>& m) { return m.hwpt == at.row.key; });
   for (auto& at : v.nesteds.places()) at.row.users = attached(at.row.key);
   for (auto& at : v.viommus.places()) {
     const auto mine = [&](const auto& row) { return row.viommu == at.row.key; };
@@ -162,9 +164,8 @@ void EachInvariant(const reference::State<Sym>& state, const FormulaReport& repo
       }
     });
   });
-  WellFormed<Sym>(view, [&](const B& holds, const char* what) {
-    report(kWellFormed, what, holds);
-  });
+  WellFormed<Sym>(view,
+                  [&](const B& holds, const char* what) { report(kWellFormed, what, holds); });
   for (const auto& at : state.tombstones.places()) {
     const auto is = [&](const auto& row) { return row.key == at.row.key; };
     const B named = view.ioases.Any(is) || view.hwpts.Any(is) || view.nesteds.Any(is) ||
@@ -215,21 +216,25 @@ View<Concrete> ValueOfView(const Assignment& model, const View<Sym>& view) {
 
 std::string ViewText(const View<Concrete>& view) {
   std::string text;
-  View<Concrete>::EachTable([&](const char*, const auto& table) {
-    table.EachIndex([&](bool, const auto& row) {
-      using Row = std::decay_t<decltype(row)>;
-      text += std::string("  ") + Row::kName + "{";
-      bool any = false;
-      Row::Each([&](const char* field, uint64_t value) {
-        if (value == 0) return;
-        char number[64];
-        std::snprintf(number, sizeof number, "%s%s 0x%llx", any ? " " : "", field,
-                      static_cast<unsigned long long>(value));
-        text += number, any = true;
-      }, row);
-      text += "}\n";
-    });
-  }, view);
+  View<Concrete>::EachTable(
+      [&](const char*, const auto& table) {
+        table.EachIndex([&](bool, const auto& row) {
+          using Row = std::decay_t<decltype(row)>;
+          text += std::string("  ") + Row::kName + "{";
+          bool any = false;
+          Row::Each(
+              [&](const char* field, uint64_t value) {
+                if (value == 0) return;
+                char number[64];
+                std::snprintf(number, sizeof number, "%s%s 0x%llx", any ? " " : "", field,
+                              static_cast<unsigned long long>(value));
+                text += number, any = true;
+              },
+              row);
+          text += "}\n";
+        });
+      },
+      view);
   return text;
 }
 

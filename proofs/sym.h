@@ -191,9 +191,12 @@ class Sym {
  public:
   using W = proofs::W;
   using B = proofs::B;
-  template <class Row> using Table = SymTable<Row>;
-  template <class Row> using Intervals = SymIntervals<Row>;
-  template <class Row> using Bag = SymBag<Row>;
+  template <class Row>
+  using Table = SymTable<Row>;
+  template <class Row>
+  using Intervals = SymIntervals<Row>;
+  template <class Row>
+  using Bag = SymBag<Row>;
 
   // split: Merged and ChooseValue are case splits too, for Ops with few of them.
   explicit Sym(Explorer* explorer, bool split = false) : explorer_(explorer), split_(split) {}
@@ -208,19 +211,17 @@ class Sym {
     using T = decltype(f());
     if (split_) return f();
     auto results = std::make_shared<std::vector<T>>();
-    std::shared_ptr<void> joined = explorer_->Merge(
-        [&] { results->push_back(f()); },
-        [&](const std::vector<B>& conditions) -> std::shared_ptr<void> {
-          T all = results->back();
-          for (size_t i = results->size() - 1; i-- > 0;)
-            all = Join(conditions[i], (*results)[i], all);
-          return std::make_shared<T>(all);
-        });
+    std::shared_ptr<void> joined =
+        explorer_->Merge([&] { results->push_back(f()); },
+                         [&](const std::vector<B>& conditions) -> std::shared_ptr<void> {
+                           T all = results->back();
+                           for (size_t i = results->size() - 1; i-- > 0;)
+                             all = Join(conditions[i], (*results)[i], all);
+                           return std::make_shared<T>(all);
+                         });
     return *std::static_pointer_cast<T>(joined);
   }
-  void Require(const B& holds, const char* what) {
-    explorer_->Prove(kContractGroup, what, holds);
-  }
+  void Require(const B& holds, const char* what) { explorer_->Prove(kContractGroup, what, holds); }
   void Axiom(const B& holds, const char*) { explorer_->Axiom(holds); }
 
   // Not inside Merged: a joined result has no place for a pointer.
@@ -271,13 +272,16 @@ class Sym {
   static W Join(const B& c, const W& a, const W& b) { return Select(c, a, b); }
   static B Join(const B& c, const B& a, const B& b) { return Select(c, a, b); }
   template <class T>
-  static T Join(const B& c, const T& a, const T& b) { return SelectRow(c, a, b); }
+  static T Join(const B& c, const T& a, const T& b) {
+    return SelectRow(c, a, b);
+  }
 
   Explorer* explorer_;
   bool split_;
 };
 
-// ---- Arbitrary states ----------------------------------------------------------------------------
+// ---- Arbitrary states
+// ----------------------------------------------------------------------------
 
 // Which bits of a field may be set: (row kind, field) -> mask.
 using Widths = std::function<uint64_t(const char* row, const char* field)>;
@@ -285,9 +289,9 @@ using Widths = std::function<uint64_t(const char* row, const char* field)>;
 template <class Row>
 Row FreshRow(Explorer* e, const std::string& name, const Widths& widths) {
   Row row;
-  Row::Each([&](const char* field, W& word) {
-    word = e->Fresh(name + "." + field, widths(Row::kName, field));
-  }, row);
+  Row::Each([&](const char* field,
+                W& word) { word = e->Fresh(name + "." + field, widths(Row::kName, field)); },
+            row);
   return row;
 }
 
@@ -326,8 +330,7 @@ void FillBag(Explorer* e, SymBag<Row>* bag, int n, const Widths& widths) {
   for (int i = 0; i < n; ++i) {
     const std::string name = Row::kName + std::to_string(i);
     places.push_back({e->FreshB(name), FreshRow<Row>(e, name, widths)});
-    if (i > 0)
-      e->Assume(!places.back().present || places[static_cast<size_t>(i) - 1].present);
+    if (i > 0) e->Assume(!places.back().present || places[static_cast<size_t>(i) - 1].present);
   }
 }
 

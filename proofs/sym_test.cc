@@ -17,39 +17,66 @@ template <class Word, class Bool, class Pick>
 Word Apply(int op, Word a, Word b, Pick&& sel) {
   auto number = [&](Bool c) { return sel(c, Word(1), Word(0)); };
   switch (op) {
-    case 0: return a + b;
-    case 1: return a - b;
-    case 2: return a * b;
-    case 3: return a & b;
-    case 4: return a | b;
-    case 5: return a ^ b;
-    case 6: return ~a;
-    case 7: return a << (b & Word(63));
-    case 8: return a >> (b & Word(63));
-    case 9: return number(a == b);
-    case 10: return number(a != b);
-    case 11: return number(a < b);
-    case 12: return number(a <= b);
-    case 13: return number(a > b);
-    case 14: return number(a >= b);
-    case 15: return a / (b | Word(1));
-    case 16: return number((a < b && !(a == Word(0))) || (b == Word(5)) == (a == Word(5)));
+    case 0:
+      return a + b;
+    case 1:
+      return a - b;
+    case 2:
+      return a * b;
+    case 3:
+      return a & b;
+    case 4:
+      return a | b;
+    case 5:
+      return a ^ b;
+    case 6:
+      return ~a;
+    case 7:
+      return a << (b & Word(63));
+    case 8:
+      return a >> (b & Word(63));
+    case 9:
+      return number(a == b);
+    case 10:
+      return number(a != b);
+    case 11:
+      return number(a < b);
+    case 12:
+      return number(a <= b);
+    case 13:
+      return number(a > b);
+    case 14:
+      return number(a >= b);
+    case 15:
+      return a / (b | Word(1));
+    case 16:
+      return number((a < b && !(a == Word(0))) || (b == Word(5)) == (a == Word(5)));
   }
   return Word(0);
 }
 
 uint64_t Edge(std::mt19937_64& random) {
   switch (random() % 6) {
-    case 0: return 0;
-    case 1: return ~uint64_t{0};
-    case 2: return random() % 8;
-    case 3: return uint64_t{1} << (random() % 64);
-    case 4: return ~uint64_t{0} - random() % 4;
-    default: return random();
+    case 0:
+      return 0;
+    case 1:
+      return ~uint64_t{0};
+    case 2:
+      return random() % 8;
+    case 3:
+      return uint64_t{1} << (random() % 64);
+    case 4:
+      return ~uint64_t{0} - random() % 4;
+    default:
+      return random();
   }
 }
-uint64_t Native(bool c, uint64_t a, uint64_t b) { return c ? a : b; }
-W Symbolic(const B& c, const W& a, const W& b) { return Sym::Sel(c, a, b); }
+uint64_t Native(bool c, uint64_t a, uint64_t b) {
+  return c ? a : b;
+}
+W Symbolic(const B& c, const W& a, const W& b) {
+  return Sym::Sel(c, a, b);
+}
 
 // Constants fold to what uint64_t gives; unknowns, evaluated under a model, too; mixtures as well.
 TEST(Words, AgreeWithNativeWords) {
@@ -59,10 +86,9 @@ TEST(Words, AgreeWithNativeWords) {
     const uint64_t a = Edge(random), b = Edge(random);
     const int first = static_cast<int>(random() % kOperators);
     const int second = static_cast<int>(random() % kOperators);
-    const uint64_t expected = Apply<uint64_t, bool>(
-        second, Apply<uint64_t, bool>(first, a, b, Native), b, Native);
-    const W folded =
-        Apply<W, B>(second, Apply<W, B>(first, W(a), W(b), Symbolic), W(b), Symbolic);
+    const uint64_t expected =
+        Apply<uint64_t, bool>(second, Apply<uint64_t, bool>(first, a, b, Native), b, Native);
+    const W folded = Apply<W, B>(second, Apply<W, B>(first, W(a), W(b), Symbolic), W(b), Symbolic);
     ASSERT_TRUE(folded.is_constant());
     ASSERT_EQ(folded.constant(), expected) << first << " " << second << " " << a << " " << b;
     e.Explore([&] {
@@ -88,7 +114,8 @@ TEST(Words, MaskLimitsAFreshWord) {
   EXPECT_EQ(e.FindGroup("all of it").verdict, Verdict::kRefuted);
 }
 
-// ---- Tables of both domains ----------------------------------------------------------------------
+// ---- Tables of both domains
+// ----------------------------------------------------------------------
 
 template <class D>
 struct Item {
@@ -96,7 +123,9 @@ struct Item {
   static constexpr const char* kName = "item";
   W key{0}, value{0};
   template <class F, class... R>
-  static void Each(F&& f, R&... r) { f("key", r.key...), f("value", r.value...); }
+  static void Each(F&& f, R&... r) {
+    f("key", r.key...), f("value", r.value...);
+  }
 };
 template <class D>
 struct Range {
@@ -109,10 +138,20 @@ struct Range {
   }
 };
 
-uint64_t Plain(uint64_t w) { return w; }
-uint64_t Plain(const W& w) { CHECK(w.is_constant()); return w.constant(); }
-bool PlainB(bool b) { return b; }
-bool PlainB(const B& b) { CHECK(b.is_constant()); return b.constant(); }
+uint64_t Plain(uint64_t w) {
+  return w;
+}
+uint64_t Plain(const W& w) {
+  CHECK(w.is_constant());
+  return w.constant();
+}
+bool PlainB(bool b) {
+  return b;
+}
+bool PlainB(const B& b) {
+  CHECK(b.is_constant());
+  return b.constant();
+}
 
 // One table operation with constants; what it answers, as numbers.
 template <class D>
@@ -129,23 +168,32 @@ std::vector<uint64_t> TableStep(typename D::template Table<Item<D>>& table, int 
       row.key = a, row.value = b;
       return {0, Plain(table.Insert(row)->key)};
     }
-    case 2: table.Erase(Word(a)); return {};
+    case 2:
+      table.Erase(Word(a));
+      return {};
     case 10: {
       Row row;
       row.key = a, row.value = b;
       table.InsertIf(!table.Any([&](const Row& r) { return r.key == row.key; }), row);
       return {};
     }
-    case 3: return {PlainB(table.Any(below))};
-    case 4: return {Plain(table.Count(below))};
-    case 5: return {Plain(table.Sum(below, [](const Row& row) { return row.value; }))};
-    case 6: table.EraseWhere([&](const Row& row) { return row.value == Word(b); }); return {};
+    case 3:
+      return {PlainB(table.Any(below))};
+    case 4:
+      return {Plain(table.Count(below))};
+    case 5:
+      return {Plain(table.Sum(below, [](const Row& row) { return row.value; }))};
+    case 6:
+      table.EraseWhere([&](const Row& row) { return row.value == Word(b); });
+      return {};
     case 7:
       table.UpdateWhere(below, [](Row& row) {
         row.value = D::Sel(row.key > Word(4), row.value + Word(2), row.value + Word(1));
       });
       return {};
-    case 8: table.Each(below, [](Row& row) { row.value = row.value + Word(1); }); return {};
+    case 8:
+      table.Each(below, [](Row& row) { row.value = row.value + Word(1); });
+      return {};
     case 9: {
       auto* row = table.Pick([&](const Row& r) { return r.key == Word(a); });
       if (row == nullptr) return {0};
@@ -177,8 +225,10 @@ std::vector<uint64_t> IntervalStep(typename D::template Intervals<Range<D>>& tab
       auto* row = table.Containing(Word(space), Word(a));
       return row == nullptr ? std::vector<uint64_t>{} : std::vector<uint64_t>{Plain(row->first)};
     }
-    case 3: return {PlainB(table.AnyContaining(Word(space), Word(a), odd))};
-    case 4: return {PlainB(table.AnyOverlapping(Word(space), Word(first), Word(last), odd))};
+    case 3:
+      return {PlainB(table.AnyContaining(Word(space), Word(a), odd))};
+    case 4:
+      return {PlainB(table.AnyOverlapping(Word(space), Word(first), Word(last), odd))};
     case 5: {
       uint64_t sum = 0;
       table.EachOverlapping(Word(space), Word(first), Word(last), [&](Row& row) {
@@ -187,13 +237,18 @@ std::vector<uint64_t> IntervalStep(typename D::template Intervals<Range<D>>& tab
       });
       return {sum};
     }
-    case 6: table.EraseOverlapping(Word(space), Word(first), Word(last), odd); return {};
-    case 7: return {PlainB(table.Any(odd)),
-                    Plain(table.Sum(odd, [](const Row& row) { return row.last; }))};
+    case 6:
+      table.EraseOverlapping(Word(space), Word(first), Word(last), odd);
+      return {};
+    case 7:
+      return {PlainB(table.Any(odd)),
+              Plain(table.Sum(odd, [](const Row& row) { return row.last; }))};
     case 8:
       table.UpdateWhere(odd, [](Row& row) { row.value = row.value * Word(3); });
       return {};
-    case 9: table.Each(odd, [](Row& row) { row.value = row.value + Word(2); }); return {};
+    case 9:
+      table.Each(odd, [](Row& row) { row.value = row.value + Word(2); });
+      return {};
   }
   return {};
 }
@@ -238,7 +293,8 @@ TEST(Tables, IntervalsAgreeWithTheConcreteOnes) {
       uint64_t a = random() % 32, b = random() % 32;
       if (random() % 8 == 0) b = ~uint64_t{0};
       ASSERT_EQ(IntervalStep<Concrete>(native, op, space, a, b),
-                IntervalStep<Sym>(symbolic, op, space, a, b)) << op;
+                IntervalStep<Sym>(symbolic, op, space, a, b))
+          << op;
       ASSERT_EQ(Contents(native), Contents(symbolic)) << op;
     }
   }
@@ -253,11 +309,16 @@ TEST(Tables, BagAgreesWithTheConcreteOne) {
       using Row = decltype(row);
       auto below = [&](const Row& r) { return r.value < decltype(row.value)(b); };
       switch (op) {
-        case 0: bag.Insert(row); return 0;
-        case 1: return PlainB(bag.Any(below));
-        case 2: bag.EraseWhere([&](const Row& r) { return r.value == decltype(row.value)(b); });
+        case 0:
+          bag.Insert(row);
           return 0;
-        case 3: bag.UpdateWhere(below, [](Row& r) { r.value = r.value + decltype(r.value)(1); });
+        case 1:
+          return PlainB(bag.Any(below));
+        case 2:
+          bag.EraseWhere([&](const Row& r) { return r.value == decltype(row.value)(b); });
+          return 0;
+        case 3:
+          bag.UpdateWhere(below, [](Row& r) { r.value = r.value + decltype(r.value)(1); });
           return 0;
       }
       return 0;
@@ -277,7 +338,8 @@ TEST(Tables, BagAgreesWithTheConcreteOne) {
   }
 }
 
-// ---- Case splits ---------------------------------------------------------------------------------
+// ---- Case splits
+// ---------------------------------------------------------------------------------
 
 const Widths kAll = [](const char*, const char*) { return ~uint64_t{0}; };
 
@@ -292,9 +354,8 @@ TEST(Sym, FindSplitsOverThePlaces) {
       ++found;
       e.Prove("it is the one", "", row->key == key);
       row->value = 7;
-      e.Prove("written in place", "", table.Any([&](const auto& r) {
-        return r.key == key && r.value == W(7);
-      }));
+      e.Prove("written in place", "",
+              table.Any([&](const auto& r) { return r.key == key && r.value == W(7); }));
     } else {
       ++missing;
       Item<Sym> added;
@@ -350,9 +411,8 @@ TEST(Sym, LowestFreeIsFreeAndMayBeNone) {
     Sym d(&e);
     SymTable<Item<Sym>> table;
     FillTable(&e, &table, 2, kAll);
-    const W id = d.LowestFree(1, 5, [&](const W& w) {
-      return table.Any([&](const auto& row) { return row.key == w; });
-    });
+    const W id = d.LowestFree(
+        1, 5, [&](const W& w) { return table.Any([&](const auto& row) { return row.key == w; }); });
     if (id.is_constant()) {
       ++none;
       return;
@@ -378,8 +438,8 @@ TEST(Sym, UpdateWhereIsEachInOneFormula) {
     one.UpdateWhere(below, [](Item<Sym>& row) { row.value += 5; });
     other.Each(below, [](Item<Sym>& row) { row.value += 5; });
     for (size_t i = 0; i < 2; ++i)
-      e.Prove("same", "", !one.places()[i].present ||
-                              SameRows(one.places()[i].row, other.places()[i].row));
+      e.Prove("same", "",
+              !one.places()[i].present || SameRows(one.places()[i].row, other.places()[i].row));
   });
   EXPECT_EQ(e.FindGroup("same").verdict, Verdict::kHolds);
   EXPECT_GT(e.paths(), 3u);

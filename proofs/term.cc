@@ -14,11 +14,21 @@ Explorer* Of(const W& a, const W& b) {
   CHECK(a.explorer() == nullptr || b.explorer() == nullptr || a.explorer() == b.explorer());
   return a.explorer() != nullptr ? a.explorer() : b.explorer();
 }
-Explorer* Of(const B& a, const B& b) { return a.explorer() != nullptr ? a.explorer() : b.explorer(); }
-Term TermOf(Explorer* e, const W& w) { return w.is_constant() ? e->Number(w.constant()) : w.term(); }
-bool Both(const W& a, const W& b) { return a.is_constant() && b.is_constant(); }
-bool Is(const W& a, uint64_t value) { return a.is_constant() && a.constant() == value; }
-bool SameTerm(const W& a, const W& b) { return !a.is_constant() && a.term() == b.term(); }
+Explorer* Of(const B& a, const B& b) {
+  return a.explorer() != nullptr ? a.explorer() : b.explorer();
+}
+Term TermOf(Explorer* e, const W& w) {
+  return w.is_constant() ? e->Number(w.constant()) : w.term();
+}
+bool Both(const W& a, const W& b) {
+  return a.is_constant() && b.is_constant();
+}
+bool Is(const W& a, uint64_t value) {
+  return a.is_constant() && a.constant() == value;
+}
+bool SameTerm(const W& a, const W& b) {
+  return !a.is_constant() && a.term() == b.term();
+}
 
 using MakeBinary = Term (*)(Z3_context, Term, Term);
 W Make(MakeBinary make, const W& a, const W& b) {
@@ -55,14 +65,18 @@ W FirstSummand(const W& sum) {
   if (Z3_get_decl_kind(e->context(), Z3_get_app_decl(e->context(), app)) != Z3_OP_BADD) return 0;
   return W(e, Z3_get_app_arg(e->context(), app, 0));
 }
-bool IsZero(const W& w) { return w.is_constant() && w.constant() == 0; }
+bool IsZero(const W& w) {
+  return w.is_constant() && w.constant() == 0;
+}
 bool PowerOfTwo(const W& a) {
   return a.is_constant() && a.constant() != 0 && (a.constant() & (a.constant() - 1)) == 0;
 }
 
 }  // namespace
 
-B::operator bool() const { return term_ == nullptr ? value_ : explorer_->Decide(*this); }
+B::operator bool() const {
+  return term_ == nullptr ? value_ : explorer_->Decide(*this);
+}
 
 W operator+(const W& a, const W& b) {
   if (Both(a, b)) return a.constant() + b.constant();
@@ -119,7 +133,9 @@ W operator~(const W& a) {
   if (a.is_constant()) return ~a.constant();
   return W(a.explorer(), Z3_mk_bvnot(a.explorer()->context(), a.term()));
 }
-W operator-(const W& a) { return W(0) - a; }
+W operator-(const W& a) {
+  return W(0) - a;
+}
 W operator<<(const W& a, const W& b) {
   CHECK(!b.is_constant() || b.constant() < 64);
   if (Both(a, b)) return a.constant() << b.constant();
@@ -132,16 +148,36 @@ W operator>>(const W& a, const W& b) {
   if (Is(b, 0) || Is(a, 0)) return a;
   return Make(Z3_mk_bvlshr, a, b);
 }
-W& W::operator+=(const W& b) { return *this = *this + b; }
-W& W::operator-=(const W& b) { return *this = *this - b; }
-W& W::operator*=(const W& b) { return *this = *this * b; }
-W& W::operator&=(const W& b) { return *this = *this & b; }
-W& W::operator|=(const W& b) { return *this = *this | b; }
-W& W::operator^=(const W& b) { return *this = *this ^ b; }
-W& W::operator<<=(const W& b) { return *this = *this << b; }
-W& W::operator>>=(const W& b) { return *this = *this >> b; }
-W& W::operator++() { return *this = *this + 1; }
-W& W::operator--() { return *this = *this - 1; }
+W& W::operator+=(const W& b) {
+  return *this = *this + b;
+}
+W& W::operator-=(const W& b) {
+  return *this = *this - b;
+}
+W& W::operator*=(const W& b) {
+  return *this = *this * b;
+}
+W& W::operator&=(const W& b) {
+  return *this = *this & b;
+}
+W& W::operator|=(const W& b) {
+  return *this = *this | b;
+}
+W& W::operator^=(const W& b) {
+  return *this = *this ^ b;
+}
+W& W::operator<<=(const W& b) {
+  return *this = *this << b;
+}
+W& W::operator>>=(const W& b) {
+  return *this = *this >> b;
+}
+W& W::operator++() {
+  return *this = *this + 1;
+}
+W& W::operator--() {
+  return *this = *this - 1;
+}
 W W::operator++(int) {
   const W before = *this;
   *this = *this + 1;
@@ -163,15 +199,23 @@ B operator==(const W& a, const W& b) {
   }
   return MakeB(Z3_mk_eq, a, b);
 }
-B operator!=(const W& a, const W& b) { return !(a == b); }
+B operator!=(const W& a, const W& b) {
+  return !(a == b);
+}
 B operator<(const W& a, const W& b) {
   if (Both(a, b)) return a.constant() < b.constant();
   if (SameTerm(a, b) || Is(b, 0) || Is(a, ~uint64_t{0})) return false;
   return MakeB(Z3_mk_bvult, a, b);
 }
-B operator<=(const W& a, const W& b) { return !(b < a); }
-B operator>(const W& a, const W& b) { return b < a; }
-B operator>=(const W& a, const W& b) { return !(a < b); }
+B operator<=(const W& a, const W& b) {
+  return !(b < a);
+}
+B operator>(const W& a, const W& b) {
+  return b < a;
+}
+B operator>=(const W& a, const W& b) {
+  return !(a < b);
+}
 
 B operator!(const B& a) {
   if (a.is_constant()) return !a.constant();
@@ -203,7 +247,9 @@ B operator==(const B& a, const B& b) {
   if (a.term() == b.term()) return true;
   return B(a.explorer(), Z3_mk_eq(a.explorer()->context(), a.term(), b.term()));
 }
-B operator!=(const B& a, const B& b) { return !(a == b); }
+B operator!=(const B& a, const B& b) {
+  return !(a == b);
+}
 
 W Select(const B& c, const W& a, const W& b) {
   if (c.is_constant()) return c.constant() ? a : b;

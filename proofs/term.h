@@ -1,5 +1,5 @@
-// Words and booleans that may be symbolic: a native constant, or a Z3 term with the Explorer that it
-// belongs to. Constants fold at once, so code that touches no symbolic value runs as it would
+// Words and booleans that may be symbolic: a native constant, or a Z3 term with the Explorer that
+// it belongs to. Constants fold at once, so code that touches no symbolic value runs as it would
 // concretely. No Z3 header is needed to use them.
 #ifndef TWINWALK_PROOFS_TERM_H_
 #define TWINWALK_PROOFS_TERM_H_
@@ -85,10 +85,18 @@ B operator&&(const B& a, const B& b);
 B operator||(const B& a, const B& b);
 B operator==(const B& a, const B& b);
 B operator!=(const B& a, const B& b);
-inline B operator&&(bool a, const B& b) { return B(a) && b; }
-inline B operator&&(const B& a, bool b) { return a && B(b); }
-inline B operator||(bool a, const B& b) { return B(a) || b; }
-inline B operator||(const B& a, bool b) { return a || B(b); }
+inline B operator&&(bool a, const B& b) {
+  return B(a) && b;
+}
+inline B operator&&(const B& a, bool b) {
+  return a && B(b);
+}
+inline B operator||(bool a, const B& b) {
+  return B(a) || b;
+}
+inline B operator||(const B& a, bool b) {
+  return a || B(b);
+}
 
 W Select(const B& c, const W& a, const W& b);
 B Select(const B& c, const B& a, const B& b);

@@ -8,9 +8,12 @@ namespace {
 
 const char* ShapeName(Shape shape) {
   switch (shape) {
-    case Shape::kKeeps: return "keeps";
-    case Shape::kEquals: return "equals";
-    case Shape::kRefines: return "refines";
+    case Shape::kKeeps:
+      return "keeps";
+    case Shape::kEquals:
+      return "equals";
+    case Shape::kRefines:
+      return "refines";
   }
   return "";
 }
@@ -18,7 +21,8 @@ const char* ShapeName(Shape shape) {
 }  // namespace
 
 bool AsItMust(const TheoremRow& row) {
-  if (row.canary || !row.fault.empty() || !row.known.empty()) return row.verdict.rfind("refuted", 0) == 0;
+  if (row.canary || !row.fault.empty() || !row.known.empty())
+    return row.verdict.rfind("refuted", 0) == 0;
   return row.verdict == "holds" || row.verdict == "framed";
 }
 
@@ -34,7 +38,9 @@ std::string RowText(const TheoremRow& row) {
   char line[400];
   std::snprintf(line, sizeof line, "%-22s %-18s x %-20s [%s]%s%s  %llu paths, %llu queries, %.2f s",
                 row.verdict.c_str(), row.op.c_str(), row.invariant.c_str(), row.preset.c_str(),
-                row.canary ? " canary" : row.known.empty() ? "" : " known defect",
+                row.canary          ? " canary"
+                : row.known.empty() ? ""
+                                    : " known defect",
                 row.fault.empty() ? "" : (" planted " + row.fault).c_str(),
                 static_cast<unsigned long long>(row.paths),
                 static_cast<unsigned long long>(row.queries), row.seconds);

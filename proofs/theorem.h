@@ -1,7 +1,7 @@
 // What a proof came to: one record per row of the matrix, and how it is printed.
 //
-// Three shapes. Keeps: from every View in which the invariants hold, an Op leads to one in which they
-// hold. Equals: a pure function of the model gives what the reference's gives, for all words.
+// Three shapes. Keeps: from every View in which the invariants hold, an Op leads to one in which
+// they hold. Equals: a pure function of the model gives what the reference's gives, for all words.
 // Refines: a step of the model's table writer keeps the table in agreement with the Areas.
 #ifndef TWINWALK_PROOFS_THEOREM_H_
 #define TWINWALK_PROOFS_THEOREM_H_
@@ -23,18 +23,18 @@ struct TheoremRow {
   std::string op;         // Op, or function with its parameters
   std::string invariant;  // id; of Equals and Refines what is equal
   std::string preset;
-  std::string fault;      // planted fault, "" none
+  std::string fault;  // planted fault, "" none
   // "holds", "framed" (the Op changed nothing that it reads), "refuted" (a trace shows it),
   // "refuted, not realised", "unknown"
   std::string verdict;
   std::string bounds;
   uint64_t paths = 0, queries = 0;
-  double seconds = 0;     // in the solver
-  bool canary = false;    // must be refuted
-  std::string known;      // the defect of traces/known_defects.h that it shows: must be refuted
-  std::string clause;     // of a refuted or unknown row: what does not hold
+  double seconds = 0;   // in the solver
+  bool canary = false;  // must be refuted
+  std::string known;    // the defect of traces/known_defects.h that it shows: must be refuted
+  std::string clause;   // of a refuted or unknown row: what does not hold
   std::string counterexample;  // state and Op, readable
-  std::string trace;      // text form, when realised
+  std::string trace;           // text form, when realised
 };
 
 // Whether the row is as it must be.

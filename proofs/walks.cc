@@ -164,10 +164,10 @@ void RefineWriter(Explorer* e, int level, int leaf_level) {
   const W rights = e->Fresh("rights", 3);
   const uint64_t size = uint64_t{1} << reference::ShiftOf(leaf_level, 12);
   const W address = e->Fresh("address", 0x0000ffffffffffff & ~(size - 1));
-  const W leaf = model::LeafDescriptor<Sym>(leaf_level, address, rights, model::TableStage::kStage2);
+  const W leaf =
+      model::LeafDescriptor<Sym>(leaf_level, address, rights, model::TableStage::kStage2);
   const auto step = model::WriteStep<Sym>(memory, table, level, 0, leaf_level, input, leaf);
-  const W where =
-      table + ((input >> W(uint64_t(reference::ShiftOf(level, 12)))) & W(511)) * W(8);
+  const W where = table + ((input >> W(uint64_t(reference::ShiftOf(level, 12)))) & W(511)) * W(8);
   const Descriptor<Sym> before = reference::DecodeStage2<Sym>(memory.old, level, 12);
   e->Prove("reads its own entry", "", memory.read == where);
   e->Prove("one word at most", "", memory.writes.size() <= 1);
@@ -181,9 +181,9 @@ void RefineWriter(Explorer* e, int level, int leaf_level) {
   e->Prove("canary: never writes", "", false);
   const Descriptor<Sym> now = reference::DecodeStage2<Sym>(memory.writes[0].second, level, 12);
   if (level != leaf_level) {
-    e->Prove("links the fresh table", "", now.kind == W(kTableDescriptor) &&
-                                              now.output == memory.fresh &&
-                                              step.next == memory.fresh);
+    e->Prove(
+        "links the fresh table", "",
+        now.kind == W(kTableDescriptor) && now.output == memory.fresh && step.next == memory.fresh);
     return;
   }
   const W user = Select((rights & W(kRead)) != W(0), W(kUserRead), W(0)) |
@@ -197,8 +197,7 @@ void RefineClear(Explorer* e, int level) {
   OneTable memory(e);
   const W table = e->Fresh("table", 0x0000fffffffff000), input = e->Fresh("input", 0xffffffffffff);
   const W old = model::ClearStep<Sym>(memory, table, level, 0, input);
-  const W where =
-      table + ((input >> W(uint64_t(reference::ShiftOf(level, 12)))) & W(511)) * W(8);
+  const W where = table + ((input >> W(uint64_t(reference::ShiftOf(level, 12)))) & W(511)) * W(8);
   e->Prove("gives back what stood there", "", old == memory.old && memory.read == where);
   e->Prove("clears its own entry", "",
            B(memory.writes.size() == 1) && memory.writes[0].first == where &&

@@ -11,23 +11,14 @@ namespace {
 constexpr size_t kKeptProbes = 4;
 constexpr size_t kMaxSightings = 256;  // a bound on the work of one Op at level kFull
 
-// Once such a step was announced, what it names must be unreachable.
-bool EndsExposure(MicroStepKind kind) {
-  switch (kind) {
-    case MicroStepKind::kPageUnpinned:
-    case MicroStepKind::kTableFrameFreed:
-    case MicroStepKind::kTagFreed:
-      return true;
-    case MicroStepKind::kMapVisible:
-    case MicroStepKind::kMapGone:
-    case MicroStepKind::kConfigWrite:
-    case MicroStepKind::kInvIssued:
-    case MicroStepKind::kInvDone:
-    case MicroStepKind::kPagePinned:
-    case MicroStepKind::kTagAllocated:
-      return false;
-  }
-  return false;
+// Whether the access reached memory that the step says is no longer pinned: then only what is
+// permitted after the Op excuses it.
+bool MetFreedPage(const Outcome& met, const MicroStep<uint64_t>& step) {
+  if (step.kind != MicroStepKind::kPageUnpinned) return false;
+  return std::any_of(met.pieces.begin(), met.pieces.end(), [&](const Piece& piece) {
+    return piece.fault == 0 && piece.backing == step.backing && piece.offset >= step.offset &&
+           piece.offset < step.offset + step.length;
+  });
 }
 
 bool SamePieces(const Outcome& a, const Outcome& b) {
@@ -127,7 +118,9 @@ void Lockstep::OnMicroStep(const MicroStep<uint64_t>& step) {
   const auto look = [&](const Probe& probe, size_t index) {
     if (sightings_.size() >= kMaxSightings) return;
     ++counts_.probes;
-    sightings_.push_back({index, EndsExposure(step.kind), step.kind, subject_->Peek(probe.op)});
+    Outcome met = subject_->Peek(probe.op);
+    const bool freed = MetFreedPage(met, step);
+    sightings_.push_back({index, freed, std::move(met)});
   };
   for (size_t i = 0; i < probes_.size(); ++i) look(probes_[i], i);
   for (size_t i = 0; i < placed_.size(); ++i) {
@@ -179,7 +172,7 @@ void Lockstep::JudgeProbes() {
                          [&](const Outcome& o) { return SamePieces(o, s.met); });
     };
     const std::vector<Outcome> after = reference_->Permitted(probe.op, 64);
-    if (permitted(after) || ((several || !s.only_after) && permitted(probe.before))) continue;
+    if (permitted(after) || (!s.freed && permitted(probe.before))) continue;
     Finding finding;
     finding.kind = Finding::Kind::kProbe;
     finding.ordinal = counts_.ops;

@@ -68,8 +68,7 @@ class Lockstep : private MicroStepObserver {
   };
   struct Sighting {
     size_t probe;
-    bool only_after;
-    MicroStepKind at;
+    bool freed;  // met a page that this very micro-step gave back
     Outcome met;
   };
 

@@ -45,7 +45,10 @@ class Reference : public PermittingMachine {
   Outcome Peek(const Op&) const override { return permitted[0]; }
   void SetObserver(MicroStepObserver*) override {}
   GuidedStep StepTowards(const Op& op, const Outcome& wanted) override {
-    if (op.kind != OpKind::kDma) return {other, Match::kEqual, 1};
+    if (op.kind != OpKind::kDma) {
+      if (!later.empty()) permitted = later;
+      return {other, Match::kEqual, 1};
+    }
     for (size_t i = 0; i < permitted.size(); ++i)
       if (permitted[i] == wanted) return {wanted, Match::kEqual, static_cast<uint32_t>(i + 1)};
     return {permitted[0], Match::kDifferent, 2};
@@ -53,6 +56,7 @@ class Reference : public PermittingMachine {
   std::vector<Outcome> Permitted(const Op&, size_t) const override { return permitted; }
 
   std::vector<Outcome> permitted{Landed(1), Landed(2)};
+  std::vector<Outcome> later;  // permitted once another Op was taken; empty: no change
   Outcome other;
   View<Concrete> view;
 };
@@ -161,6 +165,26 @@ TEST(Lockstep, AProbeInsideAnOpMustMeetBeforeOrAfter) {
   EXPECT_TRUE(p.lockstep.Step(Call()));
   EXPECT_EQ(p.lockstep.counts().probes, 1u);
   p.subject.peeked = Landed(3);
+  EXPECT_FALSE(p.lockstep.Step(Call()));
+  EXPECT_EQ(p.lockstep.findings()[0].kind, Finding::Kind::kProbe);
+}
+
+TEST(Lockstep, AProbeMustNotMeetAPageThatWasJustFreed) {
+  Pair p;
+  p.subject.answer = [](const Op& op) { return op.kind == OpKind::kDma ? Landed(1) : Outcome{}; };
+  ASSERT_TRUE(p.lockstep.Step(Dma()));
+  p.subject.during = [](MicroStepObserver* o) {
+    MicroStep<uint64_t> s;
+    s.kind = MicroStepKind::kPageUnpinned;
+    s.backing = 2, s.length = 0x1000;
+    o->OnMicroStep(s);  // another page
+    s.backing = 1;
+    o->OnMicroStep(s);
+  };
+  EXPECT_TRUE(p.lockstep.Step(Call()));  // still permitted after the Op
+  Outcome fault = Landed(0);
+  fault.pieces[0].fault = 0x10;
+  p.reference.later = {fault};
   EXPECT_FALSE(p.lockstep.Step(Call()));
   EXPECT_EQ(p.lockstep.findings()[0].kind, Finding::Kind::kProbe);
 }
