@@ -155,13 +155,14 @@ void Lockstep::BeginProbes() {
 }
 
 void Lockstep::JudgeProbes() {
-  // An Op that shows or hides several ranges one after the other, or that is undone, passes through
-  // states that are neither before nor after: a fault is then right, and what is reached must be of
-  // either.
-  const bool several = outcome_.err != 0 ||
-                       seen_[static_cast<size_t>(MicroStepKind::kMapGone)] > 1 ||
+  // An Op that fails may have done and undone something: only a freed page tells then. One that
+  // shows or hides several ranges, one after the other, passes through states that are neither
+  // before nor after: a fault is then right, and what is reached must be of either.
+  const bool undone = outcome_.err != 0;
+  const bool several = seen_[static_cast<size_t>(MicroStepKind::kMapGone)] > 1 ||
                        seen_[static_cast<size_t>(MicroStepKind::kMapVisible)] > 1;
   for (const Sighting& s : sightings_) {
+    if (undone && !s.freed) continue;
     if (several && std::all_of(s.met.pieces.begin(), s.met.pieces.end(),
                                [](const Piece& piece) { return piece.fault != 0; })) {
       continue;
