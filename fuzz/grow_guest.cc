@@ -90,13 +90,17 @@ bool Grower::Map(Op* op, bool first, Step* missing) {
     if (!a.alive) near.push_back(a.iova), near.push_back(a.iova);  // map where something was
   }
   op->ioasMap.iova = random_->Pick(near);
-  if (random_->OneIn(12)) op->ioasMap.flags &= ~1u;  // the kernel places it
+  if (random_->OneIn(12)) {  // the kernel places it, aligned as its size asks for
+    op->ioasMap.flags &= ~1u;
+    if (random_->OneIn(2)) op->ioasMap.userVa = 0, op->ioasMap.length = pages * kPageBytes;
+  }
   if (random_->OneIn(16)) {  // nothing is left but the top; pages are touched only with an HWPT
     op->results &= 3;
     op->ioasMap.userMap = kDanglingHandle;
     op->ioasMap.userVa = 0, op->ioasMap.flags = 7;
     op->ioasMap.iova = kPageBytes * random_->Below(3);
-    op->ioasMap.length = -op->ioasMap.iova - kPageBytes * (1 + random_->Below(1024));
+    op->ioasMap.length =
+        -op->ioasMap.iova - kPageBytes * (1 + random_->Below(uint64_t{1} << random_->Below(11)));
   }
   if (Odd()) op->ioasMap.userVa += random_->Below(4096);
   if (Odd()) op->ioasMap.iova = EdgeNumber(*random_);

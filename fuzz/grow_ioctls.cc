@@ -228,6 +228,7 @@ bool Grower::Destroy(Op* op, Step* missing) {
                                     Role::kVeventq, Role::kDevice};
   int object = Choose(random_->Pick(kRoles));
   for (int i = 0; i < 4 && object == kNone; ++i) object = Choose(random_->Pick(kRoles));
+  if (object == kNone) object = Choose(Role::kIoas);
   if (object == kNone) return Need(Step::kIoasAlloc, missing);
   Ioctl(op, OpKind::kDestroy, FileOf(scene_->things()[object].context));
   Link(op, 1, &op->destroy.id, object);

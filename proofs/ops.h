@@ -49,6 +49,7 @@ struct OpProof {
   // Rules of the World that it reads; when none, both presets are the same proof.
   bool reads_rules = false;
   bool split = false;  // see Sym
+  bool slow = false;   // takes longer than a minute: not among the quick proofs
 };
 
 // In the order of OpKind.

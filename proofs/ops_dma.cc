@@ -65,8 +65,8 @@ std::vector<OpProof> DmaOpProofs() {
   nested.note = "guest CDs of 39 bits, 4 KiB granule; iova 20 bits";
   direct.note = "iova 20 bits";
   return {
-      {"dma (host tables)", OpKind::kDma, direct, RunDirect, true, true},
-      {"dma (guest tables)", OpKind::kDma, nested, RunNested, true, true},
+      {"dma (host tables)", OpKind::kDma, direct, RunDirect, true, true, true},
+      {"dma (guest tables)", OpKind::kDma, nested, RunNested, true, true, true},
   };
 }
 

@@ -114,7 +114,7 @@ std::vector<OpProof> VfioOpProofs() {
   attach.veventqs = 1;
   return {
       {"bind_iommufd", OpKind::kBindIommufd, more, RunBind},
-      {"attach_iommufd_pt", OpKind::kAttachIommufdPt, attach, RunAttach},
+      {"attach_iommufd_pt", OpKind::kAttachIommufdPt, attach, RunAttach, false, false, true},
       {"detach_iommufd_pt", OpKind::kDetachIommufdPt, attach, RunDetach},
       {"close (device)", OpKind::kClose, attach, RunCloseDevice},
       {"close (context)", OpKind::kClose, few, RunCloseContext},

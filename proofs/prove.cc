@@ -106,6 +106,10 @@ int RunProofs(const ProofOptions& options, std::ostream& out) {
   if (options.fault.empty()) {
     for (const OpProof& op : ops) {
       if (!wanted(op.name)) continue;
+      if (options.quick && op.slow) {
+        out << "left out of the quick proofs: " << op.name << "\n";
+        continue;
+      }
       for (Preset preset : {Preset::kLinux72, Preset::kRepaired}) {
         const bool both = !op.reads_rules && options.preset.empty();
         if (both && preset == Preset::kRepaired) continue;
@@ -138,10 +142,21 @@ int RunProofs(const ProofOptions& options, std::ostream& out) {
   std::mutex mutex;
   size_t shown = 0;
   std::vector<bool> done(tasks.size());
+  const auto tell = [&](const char* what, const Task& task) {
+    if (options.progress == nullptr) return;
+    const std::lock_guard<std::mutex> lock(mutex);
+    *options.progress << what << " "
+                      << (task.walks           ? "walks"
+                          : task.op == nullptr ? "invariants"
+                                               : task.op->name)
+                      << " [" << task.preset << "] " << task.fault << std::endl;
+  };
   const auto work = [&] {
     for (size_t n = next++; n < tasks.size(); n = next++) {
       const size_t i = tasks.size() - 1 - n;  // the long ones, DMA, stand last: they begin first
+      tell("proving", tasks[i]);
       Run(&tasks[i]);
+      tell("done", tasks[i]);
       const std::lock_guard<std::mutex> lock(mutex);
       done[i] = true;
       // In the order of the list, whatever was ready first.

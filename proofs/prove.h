@@ -16,6 +16,9 @@ struct ProofOptions {
   // A fault of reference/faults.h, planted: its Op must be refuted. "" none, "all" each in turn.
   std::string fault;
   bool list_counterexamples = true;
+  // Leaves out the Ops that take longer than a minute (and says which); for each build.
+  bool quick = false;
+  std::ostream* progress = nullptr;  // told what begins and ends; not part of the result
 };
 
 // 0: every row is as it must be (canaries and planted faults refuted, the rest holds or is framed).

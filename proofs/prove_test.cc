@@ -13,6 +13,7 @@
 #include "proofs/sym.h"
 #include "proofs/theorem.h"
 #include "reference/decode_smmuv3.h"
+#include "reference/reference.h"
 #include "traces/text.h"
 
 namespace twinwalk {
@@ -90,6 +91,26 @@ TEST(Prove, BadFiltersAreBadOptions) {
   options = {};
   options.preset = "linux-1.0";
   EXPECT_EQ(RunProofs(options, out), 2);
+}
+
+// Where the induction begins: the World as Reset leaves it is one of the states that proofs start
+// from, with one account a user and the limits that ProofWorld has.
+TEST(Keeps, HoldsInTheBeginning) {
+  const World world = proofs::ProofWorld(PresetRules(Preset::kLinux72));
+  const auto machine = MakeReference();
+  machine->Reset(world);
+  View<Concrete> view;
+  machine->GetView(ViewScope::kAll, &view);
+  ForEachInvariant<Concrete>([&](const InvariantInfo& info, auto&& check) {
+    check(view, [&](bool ok, const char* what, const auto&) {
+      EXPECT_TRUE(ok) << info.id << ": " << what;
+    });
+  });
+  proofs::WellFormed<Concrete>(view, [&](bool ok, const char* what) { EXPECT_TRUE(ok) << what; });
+  EXPECT_EQ(view.devices.size(), world.devices.size());
+  ASSERT_EQ(view.accounts.size(), 2u);
+  EXPECT_EQ(view.accounts.Find(2)->limit, world.processes[1].memlockPages);
+  EXPECT_EQ(view.tags.size() + view.retained.size() + view.areas.size(), 0u);
 }
 
 // A decoder that reads one bit wrongly is not equal.

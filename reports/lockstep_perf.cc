@@ -209,11 +209,12 @@ Trace LongTrace() {
 }
 
 void BM_Decode(benchmark::State& state) {
-  const std::string bytes = TraceBytes(LongTrace());
+  const Result<std::string> bytes = TraceBytes(LongTrace());
+  if (!bytes.ok()) std::abort();
   uint64_t ops = 0;
   Op op;
   for (auto _ : state) {
-    auto reader = TraceReader::FromBytes(bytes, "bench");
+    auto reader = TraceReader::OpenBytes(*bytes, "bench");
     if (!reader.ok()) state.SkipWithError("the trace does not open");
     while (reader->Next(&op)) ++ops;
   }
