@@ -149,9 +149,10 @@ ops_dma.cc
 ops_ioas.cc
 ops_objects.cc
 ops_vfio.cc
-prove.cc prove.h
+prove.cc prove.h prove_test.cc
 realise.cc realise.h
 recipe.cc recipe.h
+recipe_retained.cc
 shape.h
 state.cc state.h
 sym.cc sym.h sym_test.cc

@@ -3,18 +3,11 @@
 #define TWINWALK_FUZZ_FAULT_NAMES_H_
 
 #include <string>
-#include <vector>
 
 #include "model/faults.h"
 
 namespace twinwalk::fuzz {
 
-struct FaultName {
-  const char* name;
-  bool ModelFaults::*fault;
-};
-// The four that the fuzzer must find come first.
-std::vector<FaultName> FaultNames();
 // False: there is no such fault.
 bool SetFault(const std::string& name, ModelFaults* faults);
 
