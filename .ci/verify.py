@@ -73,7 +73,8 @@ def fuzz_one(target, args):
             open(f'build/finds/{name}.log', 'w+', errors='replace') as log:
         status = run([target, corpus, *seeds, f'-seed={args.seed}', f'-artifact_prefix={artifacts}',
                       '-print_final_stats=1', '-timeout=60', '-max_len=65536', '-len_control=0',
-                      '-entropic=0',  # scheduling by entropy takes three quarters of the time '-rss_limit_mb=4096'] + limit +
+                      '-entropic=0',  # scheduling by entropy takes three quarters of the time
+                      '-rss_limit_mb=4096'] + limit +
                      dictionary, stdout=log, stderr=subprocess.STDOUT)
         log.seek(0)
         said = log.read()
