@@ -39,6 +39,7 @@ int ImportCommand(const ImportArgs& args);
 struct ProveArgs {
   std::string op, invariant, preset, fault;  // "": all, all, all, none
   std::string json;                          // file to write, or ""
+  bool quick = false;                        // leave out the Ops that take minutes
 };
 int ProveCommand(const ProveArgs& args);
 

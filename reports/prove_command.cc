@@ -12,6 +12,7 @@ int ProveCommand(const ProveArgs& args) {
   options.preset = args.preset;
   options.fault = args.fault;
   options.json = args.json;
+  options.quick = args.quick;
   return RunProofs(options, std::cout);
 }
 

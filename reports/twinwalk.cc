@@ -55,6 +55,7 @@ void AddProve(CLI::App* app, ProveArgs* args) {
   app->add_option("--preset", args->preset, "only this preset of rules");
   app->add_option("--fault", args->fault, "plant this fault in the reference: it must be refuted");
   app->add_option("--json", args->json, "also write the rows to a file")->type_name("FILE");
+  app->add_flag("--quick", args->quick, "leave out the Ops that take minutes, and say which");
 }
 
 void AddReport(CLI::App* app, ReportArgs* args) {
