@@ -23,7 +23,7 @@ const char* ShapeName(Shape shape) {
 bool AsItMust(const TheoremRow& row) {
   if (row.canary || !row.fault.empty() || !row.known.empty())
     return row.verdict.rfind("refuted", 0) == 0;
-  return row.verdict == "holds" || row.verdict == "framed";
+  return row.verdict == "holds" || row.verdict == "framed" || row.verdict == "not run";
 }
 
 std::string VerdictText(const Group& group, const Explorer& explorer) {

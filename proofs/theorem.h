@@ -25,7 +25,7 @@ struct TheoremRow {
   std::string preset;
   std::string fault;  // planted fault, "" none
   // "holds", "framed" (the Op changed nothing that it reads), "refuted" (a trace shows it),
-  // "refuted, not realised", "unknown"
+  // "refuted, not realised", "unknown", "not run" (left out of the quick proofs: claims nothing)
   std::string verdict;
   std::string bounds;
   uint64_t paths = 0, queries = 0;

@@ -1,5 +1,7 @@
 #include "reports/page.h"
 
+#include <algorithm>
+
 #include "reports/page_style.h"
 
 namespace twinwalk::reports {
@@ -19,7 +21,7 @@ Sum Passed(const std::vector<ReplayReport>& reports) {
 Sum PassedProofs(const std::vector<ProofRow>& rows, bool canaries) {
   Sum sum;
   for (const ProofRow& row : rows)
-    if (row.must_be_refuted() == canaries) ++sum.rows, sum.passed += row.passed();
+    if (row.must_be_refuted() == canaries && !row.not_run()) ++sum.rows, sum.passed += row.passed();
   return sum;
 }
 
@@ -59,6 +61,12 @@ std::string VerdictLead(const Verification& v) {
     text += "Recorded answers that differ without a known reason: " + Grouped(unexplained) + ". ";
   if (undecided != 0) text += Grouped(undecided) + " Ops are undecided. ";
   const Sum theorems = PassedProofs(v.proofs, false), canaries = PassedProofs(v.proofs, true);
+  const auto not_run = std::count_if(v.proofs.begin(), v.proofs.end(),
+                                     [](const ProofRow& row) { return row.not_run(); });
+  if (not_run != 0) {
+    text += Grouped(static_cast<uint64_t>(not_run)) +
+            " theorems were left out of these quick proofs; `ninja prove` runs them. ";
+  }
   if (theorems.passed != theorems.rows)
     text += Grouped(theorems.rows - theorems.passed) + " theorems do not hold. ";
   if (canaries.passed != canaries.rows)

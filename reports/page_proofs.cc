@@ -22,6 +22,7 @@ std::vector<std::string> Distinct(const std::vector<const ProofRow*>& rows,
 std::string ClassOf(const ProofRow& row) {
   if (row.verdict == "holds" || row.verdict == "framed" || row.verdict == "unknown")
     return row.verdict;
+  if (row.not_run()) return "absent";
   return row.verdict.rfind("refuted", 0) == 0 ? "refuted" : "unknown";
 }
 

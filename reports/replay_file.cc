@@ -71,7 +71,7 @@ LoadedTrace LoadTrace(const std::string& path) {
   loaded.trace = std::move(*trace);
   for (const Damage& damage : loaded.trace.damages) {
     loaded.error += loaded.error.empty() ? "" : "; ";
-    loaded.error += path + ": byte " + std::to_string(damage.offset) + ": " + damage.what;
+    loaded.error += path + ": " + DamageText(damage);
   }
   return loaded;
 }

@@ -99,7 +99,10 @@ struct ProofRow {
   double seconds = 0;
   bool canary = false;  // must be refuted
 
-  bool must_be_refuted() const { return canary || !fault.empty(); }
+  std::string known;    // the known defect that it shows: must be refuted; "" none
+
+  bool must_be_refuted() const { return canary || !fault.empty() || !known.empty(); }
+  bool not_run() const { return verdict == "not run"; }  // left out: claims nothing
   // A canary and a planted fault are refuted; any other row holds or is framed.
   bool passed() const;
 };
