@@ -149,7 +149,7 @@ Result<std::vector<ProofRow>> ParseProofs(std::string_view text, const std::stri
     row.invariant = Text(object, "invariant");
     row.preset = Text(object, "preset");
     row.verdict = Text(object, "verdict");
-    row.known = Text(object, "known");
+    row.known = Text(object, "known_defect");
     row.bounds = Bounds(object);
     row.fault = Text(object, "fault");
     row.clause = Text(object, "clause");
