@@ -177,6 +177,8 @@ int RunProofs(const ProofOptions& options, std::ostream& out) {
         for (const TheoremRow& row : tasks[shown].rows) {
           out << RowText(row) << "\n";
           if (options.list_counterexamples && !AsItMust(row)) out << row.counterexample;
+          // Who plants a fault by name wants to see what it does: the trace replays.
+          if (!options.fault.empty()) out << row.trace;
           out.flush();
         }
     }
