@@ -59,6 +59,7 @@ std::vector<OpProof> DmaOpProofs() {
   Bounds direct;
   direct.addresses = kIova;
   direct.devices = 1;
+  direct.hwpts = direct.areas = 2, direct.retained = 1;
   direct.nesteds = direct.viommus = direct.vdevices = direct.veventqs = 1;
   Bounds nested = direct;
   nested.hwpts = nested.ioases = nested.areas = 1;

@@ -112,9 +112,11 @@ std::vector<OpProof> VfioOpProofs() {
   attach.devices = 2;
   attach.hwpts = 2, attach.areas = 1, attach.viommus = attach.nesteds = attach.vdevices = 1;
   attach.veventqs = 1;
+  Bounds first = attach;  // an attach makes more paths than the rest together
+  first.retained = 1;
   return {
       {"bind_iommufd", OpKind::kBindIommufd, more, RunBind},
-      {"attach_iommufd_pt", OpKind::kAttachIommufdPt, attach, RunAttach, false, false, true},
+      {"attach_iommufd_pt", OpKind::kAttachIommufdPt, first, RunAttach, false, false, true},
       {"detach_iommufd_pt", OpKind::kDetachIommufdPt, attach, RunDetach},
       {"close (device)", OpKind::kClose, attach, RunCloseDevice},
       {"close (context)", OpKind::kClose, few, RunCloseContext},

@@ -16,8 +16,8 @@ namespace twinwalk::proofs {
 
 // Places in each table of the pre-state (a new row finds room beyond them).
 struct Bounds {
-  int devices = 3, ioases = 2, hwpts = 2, nesteds = 2, viommus = 2, vdevices = 2, veventqs = 2;
-  int areas = 2, retained = 1, tombstones = 1;
+  int devices = 3, ioases = 2, hwpts = 3, nesteds = 2, viommus = 2, vdevices = 2, veventqs = 2;
+  int areas = 3, retained = 2, tombstones = 1;
   // Free bits of addresses and offsets in the state (arguments of the Op always have 64).
   uint64_t addresses = 0xffffff;
   std::string note;  // what else is bounded

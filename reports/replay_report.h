@@ -99,7 +99,7 @@ struct ProofRow {
   double seconds = 0;
   bool canary = false;  // must be refuted
 
-  std::string known;    // the known defect that it shows: must be refuted; "" none
+  std::string known;  // the known defect that it shows: must be refuted; "" none
 
   bool must_be_refuted() const { return canary || !fault.empty() || !known.empty(); }
   bool not_run() const { return verdict == "not run"; }  // left out: claims nothing
