@@ -53,7 +53,7 @@ class TidyTest(unittest.TestCase):
                            ('using namespace std;', 'namespace'),
                            ('std::chrono::system_clock c;', 'clock'), ('// TODO: this', 'TODO'),
                            ('std::random_device d;', 'random_device'), ('#pragma once', 'guards'),
-                           ('f("/work/main");', 'one machine')]:
+                           ('f("/home/x/y");', 'one machine')]:
             self.assertSays('traces/x.cc', f'int z;\n{line}\n', 2, what)
 
     def test_closed_switches(self):
