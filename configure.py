@@ -13,14 +13,14 @@ The one place that lists source files and knows compiler flags. A file's name sa
 """
 import argparse
 import os
-import re
-import shutil
 import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(ROOT, '.ci'))
 from ninja_syntax import NinjaFile  # noqa: E402
+import packages  # noqa: E402
+import source_lists  # noqa: E402
 
 # ---- What exists: one list a folder, one line an idea ------------------------------------------
 
@@ -28,6 +28,7 @@ TRACES = """
 capture_lines.cc capture_lines.h capture_lines_test.cc
 check.h
 codec.cc codec.h codec_test.cc
+codec_layouts.cc codec_layouts.h
 compare.cc compare.h compare_test.cc
 frame.h
 frame_reader.cc frame_reader.h
@@ -35,10 +36,15 @@ freedoms.h
 import.cc import.h import_test.cc
 import_builder.cc import_builder.h
 import_bytes_test.cc
+import_captures_test.cc
 import_damage_test.cc
+import_educli.cc import_educli.h import_educli_test.cc
+import_facts.cc import_facts.h import_facts_test.cc
 import_handles.cc import_handles.h import_handles_test.cc
 import_recorded.cc import_recorded.h
 import_vrec.cc import_vrec.h import_vrec_test.cc
+import_vrec_data.cc
+import_vrec_ioctl.cc
 import_vrec_memory.cc
 import_vsmmucli.cc import_vsmmucli.h import_vsmmucli_test.cc
 invariants.h invariants_test.cc
@@ -48,9 +54,11 @@ lockstep.cc lockstep.h lockstep_test.cc
 machine.h
 memory.h
 message.cc message.h
+message_world.cc
 micro_step.h
 monitor.h monitor_test.cc
 op.cc op.h
+op_args.h
 op_visit.h
 outcome.h
 read_trace.cc
@@ -72,70 +80,137 @@ trace.h
 trace_layout_test.cc
 view.h
 walk.h
+walk_vtd.h
 word.cc word.h
 world.cc world.h world_test.cc
+world_visit.h
 writer.cc writer.h
 """.split()
 
 MODEL = """
+areas.cc
 attachments.cc
+bits.h
 commands_smmuv3.h commands_smmuv3_test.cc
+commands_vtd.h commands_vtd_test.cc
+compat.cc compat.h compat_test.cc
+container.cc container.h container_test.cc
+context_cache.h
 decode_smmuv3.h
+decode_vtd.h
+device_test.cc
+device_file.h
 dma.cc
 faults.h faults_test.cc
+faults_spaces_test.cc
 files.cc files.h files_test.cc
+frame_batch.h frame_batch_test.cc
 front.h front_test.cc
+front_container.cc
+front_device.cc
 front_files.cc
+front_group.cc
 front_iommufd.cc
+front_irqs.cc
 front_nesting.cc
+front_reset.cc
+front_spaces.cc front_spaces_test.cc
+front_type1.cc
 front_vfio.cc
+group.cc group.h group_test.cc
 guest_commands.cc
 host_memory.cc host_memory.h
 hwpts.cc
 iotlb.cc iotlb.h iotlb_test.cc
+maps.cc maps.h
 model.cc model.h model_test.cc
 objects.cc objects.h
 page_table.cc page_table.h page_table_test.cc
 pins.cc
+process_test.cc
+process_ops.cc
 random_test.cc
 rows.cc rows.h
+sharing.cc sharing.h
 smmu.cc smmu.h
 spaces.cc spaces.h spaces_test.cc
+spaces_random_test.cc
 stack.cc stack.h
 stages_smmuv3.h
+struct_sizes.cc struct_sizes.h
 tables_smmuv3.h
+tables_vtd.h
+test_calls.h
 test_driver.h
+translation.h
+type1_test.cc
+type1_random_test.cc
+user_struct.h
+vfio_driver.h
+vtd.cc vtd.h vtd_test.cc
+vtd_driver.h
+vtd_faults_test.cc
 walk_smmuv3.h walk_smmuv3_test.cc
 walk_smmuv3_vectors.h
+walk_vtd.h walk_vtd_test.cc
+walk_vtd_vectors.h
 """.split()
 
 REFERENCE = """
 access.h
+access_vtd.h access_vtd_test.cc
 args.h
+bits.h
 cache_smmuv3.h cache_smmuv3_test.cc
+cache_vtd.h cache_vtd_test.cc
+compat.cc compat.h compat_test.cc
+container.h
+container_ioctls.cc
+containers_test.cc
+copy_random_test.cc
 decode_smmuv3.h
+decode_vtd.h
 destroy.h
+device_ioctls.cc
+dirty.h
 dma.cc
 env.h
+fault_queue.h
 faults.h
 files.cc
+group_ioctls.cc
+groups.cc groups.h groups_test.cc
 holes.cc holes.h
 hwpt.h
 invalidate.h
 ioas.h
+ioas_copy.h
+ioas_file.h
 ioctls.cc ioctls_test.cc
+ioctls_more.cc
 iommufd.h
+iommufd_more_test.cc
+life.cc life_test.cc
 lookup.h
+options.h
+ownership.h
 pins.h
+placement.h
 processes.cc processes.h
 reference.cc reference.h reference_test.cc
 shell.h
 stack.h
 state.h
+structs.cc structs.h
 test_driver.h
+test_vfio.h
+type1.h type1_test.cc
 vfio.h
+vfio_device.cc vfio_device.h vfio_device_test.cc
+vfio_ioctls.cc
 viommu.h
 walk_smmuv3.cc walk_smmuv3.h walk_smmuv3_test.cc
+walk_vtd.cc walk_vtd.h walk_vtd_test.cc
 """.split()
 
 PROOFS = """
@@ -154,6 +229,7 @@ realise.cc realise.h
 recipe.cc recipe.h
 recipe_retained.cc
 shape.h
+solver.cc solver.h
 state.cc state.h
 sym.cc sym.h sym_test.cc
 term.cc term.h
@@ -167,8 +243,10 @@ edit.cc edit.h edit_test.cc
 fault_names.cc fault_names.h
 generate.cc generate.h generate_test.cc
 grow.cc grow.h grow_test.cc
+grow_core.cc
 grow_guest.cc
 grow_ioctls.cc
+grow_vfio.cc
 guest.cc guest.h
 harness.cc harness.h
 input.cc input.h
@@ -212,6 +290,7 @@ FOLDERS = {
     'fuzz': (FUZZ, ['model', 'reference', 'traces'], ''),
     'reports': (REPORTS, ['proofs', 'fuzz', 'model', 'reference', 'traces'], '-lfmt'),
 }
+PARTS = ['ninja_syntax.py', 'packages.py', 'source_lists.py']  # of this program
 SCHEMAS = ['trace', 'rules']
 MAINS = {'reports/twinwalk.cc': 'twinwalk', 'fuzz/run.cc': 'fuzz_run'}
 
@@ -357,7 +436,8 @@ def build_ninja():
     write_rules(n, 'clang++')
     n.note('This file')
     n.rule('configure', 'python3 configure.py', generator=1, description='CONFIGURE')
-    n.edge('build.ninja', 'configure', implicit=['configure.py', '.ci/ninja_syntax.py'])
+    n.edge('build.ninja', 'configure',
+           implicit=['configure.py'] + ['.ci/' + part for part in PARTS])
     n.edge('always', 'phony')
     headers = write_schemas(n)
     for variant in VARIANTS:
@@ -378,63 +458,6 @@ def engine_ninja():
 
 
 # ---- The commands ------------------------------------------------------------------------------
-
-def packages():
-    with open(os.path.join(ROOT, '.ci/deps.txt')) as f:
-        return [line.split('#')[0].strip() for line in f if line.split('#')[0].strip()]
-
-
-def missing_packages():
-    shown = subprocess.run(['dpkg-query', '-W', '-f', '${Package} ${db:Status-Status}\n'] +
-                           packages(), capture_output=True, text=True).stdout
-    there = {line.split()[0] for line in shown.splitlines() if line.endswith(' installed')}
-    return [p for p in packages() if p not in there]
-
-
-def install():
-    """Returns an exit status."""
-    if not shutil.which('apt-get') or not shutil.which('dpkg-query'):
-        print('configure.py --install knows Debian only (apt-get). On another system install what '
-              'these Debian packages hold, then run ./configure.py without --install:\n  ' +
-              ' '.join(packages()), file=sys.stderr)
-        return 1
-    missing = missing_packages()
-    if not missing:
-        print(f'configure.py: all {len(packages())} packages are installed')
-        return 0
-    prefix = [] if os.geteuid() == 0 else ['sudo']
-    if prefix and not shutil.which('sudo'):
-        print('configure.py --install: not root, and there is no sudo. As root, run:\n  '
-              'apt-get install ' + ' '.join(missing), file=sys.stderr)
-        return 1
-    apt = prefix + ['env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q']
-    print('configure.py: installing ' + ' '.join(missing), flush=True)
-    subprocess.run(apt + ['update'])  # when it fails, what is known already may do
-    if subprocess.run(apt + ['install', '-y', '--no-install-recommends'] + missing).returncode:
-        print('configure.py --install: apt-get failed, see above. Wanted: ' + ' '.join(missing),
-              file=sys.stderr)
-        return 1
-    return 0
-
-
-def adopt():
-    """Rewrites the lists of this file: sorted, one line for each stem."""
-    path = os.path.join(ROOT, 'configure.py')
-    with open(path) as f:
-        text = f.read()
-    for folder in FOLDERS:
-        names = sorted(n for n in os.listdir(os.path.join(ROOT, folder))
-                       if n.endswith(('.h', '.cc')))
-        stems = {}
-        for name in names:
-            stem = re.sub(r'(_test|_perf)?\.(h|cc)$', '', name)
-            stems.setdefault(stem, []).append(name)
-        lines = ''.join(' '.join(stems[stem]) + '\n' for stem in sorted(stems))
-        text = re.sub(rf'(?ms)^{folder.upper()} = """\n.*?^"""',
-                      f'{folder.upper()} = """\n{lines}"""', text, count=1)
-    with open(path, 'w') as f:
-        f.write(text)
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
@@ -457,9 +480,9 @@ def main():
         print('build.ninja is stale: run ./configure.py', file=sys.stderr)
         return 1
     if args.adopt:
-        adopt()
+        source_lists.adopt(ROOT, FOLDERS)
         return subprocess.run([sys.executable, os.path.join(ROOT, 'configure.py')]).returncode
-    if args.install and install() != 0:
+    if args.install and packages.install() != 0:
         return 1
     with open(path, 'w') as f:
         f.write(build_ninja())

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "fuzz/edit.h"
+#include "traces/world_visit.h"
 
 namespace twinwalk::fuzz {
 namespace {
@@ -16,6 +17,7 @@ class Out {
     bytes.append(raw, sizeof(T));
   }
   void Flag(bool value) { bytes.push_back(value ? 1 : 0); }
+  void Fail() {}  // a World beyond what bytes can say loses its rest
   std::string bytes;
 };
 
@@ -44,28 +46,67 @@ class In {
   bool ok() const { return ok_; }
   size_t left() const { return left_; }
 
- private:
   void Fail() { ok_ = false, left_ = 0; }
+
+ private:
   const uint8_t* at_;
   size_t left_;
   bool ok_ = true;
 };
 
-// One list of fields for both directions.
-template <class Io, class Smmu>
-void EachField(Io& io, Smmu& s) {
-  for (auto& word : s.idr) io.Field(word);
-  io.Field(s.iidr), io.Field(s.aidr), io.Field(s.vmidLimit), io.Field(s.asidLimit);
-  io.Field(s.tlbEntries), io.Field(s.walkCacheEntries), io.Field(s.configCacheEntries);
-  io.Field(s.eventQueueEntries), io.Flag(s.canNest);
-}
-template <class Io, class TheWorld>
-void WorldFields(Io& io, TheWorld& world) {
-  for (auto& smmu : world.smmus) EachField(io, smmu);
-  for (auto& d : world.devices)
-    io.Field(d.smmu), io.Field(d.streamId), io.Field(d.group), io.Field(d.transactionBytes);
-  for (auto& p : world.processes) io.Field(p.uid), io.Flag(p.ipcLock), io.Field(p.memlockPages);
-  io.Field(world.frames), io.Field(world.swMsiFirst), io.Field(world.swMsiLast);
+// The members of a World (world_visit.h) in one direction; lists behind a count of one byte.
+template <class Io>
+struct Member {
+  Io& io;
+  template <class T>
+  void operator()(const char*, T& value) {
+    Move(value);
+  }
+  void Move(bool& value) { io.Flag(value); }
+  void Move(uint32_t& value) { io.Field(value); }
+  void Move(uint64_t& value) { io.Field(value); }
+  void Move(std::array<uint32_t, 6>& words) {
+    for (uint32_t& word : words) Move(word);
+  }
+  void Move(std::string& text) {
+    Count(text, kMaxName);
+    for (char& c : text) io.Field(c);
+  }
+  void Move(RegionConfig& region) {
+    Move(region.size), Move(region.flags), Move(region.msixMappable);
+    Count(region.sparse, kMaxSparse);
+    for (auto& piece : region.sparse) Move(piece.offset), Move(piece.size);
+  }
+  void Move(std::vector<uint32_t>& list) {
+    Count(list, kMaxIrqIndexes);
+    for (uint32_t& value : list) Move(value);
+  }
+  void Move(std::vector<RegionConfig>& list) {
+    Count(list, kMaxRegions);
+    for (RegionConfig& region : list) Move(region);
+  }
+  // REQUIRES: max < 256.
+  template <class List>
+  void Count(List& list, size_t max) {
+    auto count = static_cast<uint8_t>(list.size());
+    io.Field(count);
+    if (count > max) return io.Fail();
+    list.resize(count);
+  }
+  static constexpr size_t kMaxName = 64;
+};
+template <class Io>
+void WorldFields(Io& io, World& world) {
+  Member<Io> member{io};
+  member.Count(world.smmus, kMaxSmmus), member.Count(world.vtds, kMaxVtds);
+  member.Count(world.devices, kMaxDevices), member.Count(world.functions, 255);
+  member.Count(world.processes, kMaxProcesses);
+  for (auto& c : world.smmus) EachSmmuMember(c, member);
+  for (auto& c : world.vtds) EachVtdMember(c, member);
+  for (auto& c : world.devices) EachDeviceMember(c, member);
+  for (auto& c : world.functions) EachFunctionMember(c, member);
+  for (auto& c : world.processes) EachProcessMember(c, member);
+  EachWorldMember(world, member);
   for (const RuleInfo& rule : AllRules()) io.Flag(world.rules.*rule.value);
 }
 
@@ -74,10 +115,8 @@ void WorldFields(Io& io, TheWorld& world) {
 std::string TraceToBytes(const Trace& trace) {
   Out out;
   out.bytes.assign(kBytesMagic, sizeof kBytesMagic);
-  out.Field(static_cast<uint8_t>(trace.world.smmus.size()));
-  out.Field(static_cast<uint8_t>(trace.world.devices.size()));
-  out.Field(static_cast<uint8_t>(trace.world.processes.size()));
-  WorldFields(out, trace.world);
+  World world = trace.world;
+  WorldFields(out, world);
   for (const Op& op : trace.ops) {
     out.Field(Canonical(op));
     out.Field(static_cast<uint32_t>(op.blob.size()));
@@ -92,12 +131,7 @@ std::string BytesToTrace(const uint8_t* data, size_t size, const BytesLimits& li
   if (size < sizeof kBytesMagic || std::memcmp(data, kBytesMagic, sizeof kBytesMagic) != 0)
     return "not a trace in bytes";
   In in(data + sizeof kBytesMagic, size - sizeof kBytesMagic);
-  uint8_t smmus = 0, devices = 0, processes = 0;
-  in.Field(smmus), in.Field(devices), in.Field(processes);
-  if (smmus > kMaxSmmus || devices > kMaxDevices || processes > kMaxProcesses)
-    return "a World beyond the limits";
   World& world = trace->world;
-  world.smmus.resize(smmus), world.devices.resize(devices), world.processes.resize(processes);
   WorldFields(in, world);
   if (!in.ok()) return "cut off in the World";
   if (std::string bad = ValidateWorld(world); !bad.empty()) return bad;

@@ -12,7 +12,7 @@
 
 namespace twinwalk::fuzz {
 
-inline constexpr char kBytesMagic[4] = {'T', 'W', 'B', '1'};
+inline constexpr char kBytesMagic[4] = {'T', 'W', 'B', '2'};
 
 struct BytesLimits {
   size_t ops = 256;

@@ -57,7 +57,7 @@ TEST(Bytes, HostileLengths) {
   Trace trace = RandomTrace(5), back;
   std::string bytes = TraceToBytes(trace);
   EXPECT_NE(Read("", &back), "");
-  EXPECT_NE(Read("TWB1", &back), "");
+  EXPECT_NE(Read("TWB2", &back), "");
   EXPECT_NE(Read(std::string("TWB1\xff\xff\xff", 7), &back), "");
   EXPECT_NE(Read(bytes + std::string(96, '\0') + "\xff\xff\xff\xff", &back), "");
   std::string many = bytes;

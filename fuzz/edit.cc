@@ -5,15 +5,37 @@
 #include <utility>
 
 #include "traces/check.h"
+#include "traces/resolve.h"
 
 namespace twinwalk::fuzz {
 namespace {
+
+// Likewise for the fds in a payload (OpArgs::fdResults): one that dangles becomes a literal.
+template <class F>
+void RenumberFdWords(Op* op, F&& moved) {
+  uint64_t* const mask = MutableFdResults(op);
+  if (mask == nullptr || *mask == 0) return;
+  uint64_t kept = 0;
+  int word = 0;
+  FillFdWords(*op, &op->blob, [&](Handle handle) {
+    while ((*mask >> word & 1) == 0) ++word;
+    const Handle to = moved(handle);
+    if (to != kDanglingHandle) kept |= uint64_t{1} << word;
+    ++word;
+    return to;
+  });
+  *mask = kept;
+}
 
 // Sets every handle that names an Op to where `moved` says that it went (kDanglingHandle: gone).
 template <class F>
 void Renumber(std::vector<Op>* ops, size_t from, F&& moved) {
   for (size_t i = from; i < ops->size(); ++i) {
     Op& op = (*ops)[i];
+    RenumberFdWords(&op, [&](Handle handle) {
+      const Handle to = moved(handle);
+      return to >= i ? kDanglingHandle : to;
+    });
     if (op.results == 0) continue;
     EachResult(op, [&](Handle& handle, int index) {
       handle = moved(handle);
@@ -68,6 +90,7 @@ void AppendOps(std::vector<Op>* ops, const std::vector<Op>& tail) {
   for (const Op& op : tail) {
     ops->push_back(op);
     EachResult(ops->back(), [&](Handle& handle, int) { handle += shift; });
+    RenumberFdWords(&ops->back(), [&](Handle handle) { return handle + shift; });
   }
   DangleForward(ops, shift);
 }

@@ -43,6 +43,44 @@ constexpr std::array<uint8_t, kSteps> kWeights = {
     24,  // dma
     1,   // fail alloc
     1,   // raw
+    1,   // OpenContainer
+    1,   // OpenGroup
+    1,   // Version
+    1,   // Extension
+    2,   // SetIommu
+    1,   // Type1Info
+    5,   // Type1Map
+    5,   // Type1Unmap
+    1,   // Type1Dirty
+    1,   // GroupStatus
+    2,   // SetContainer
+    2,   // UnsetContainer
+    1,   // DeviceFd
+    1,   // DeviceInfo
+    1,   // RegionInfo
+    1,   // IrqInfo
+    1,   // SetIrqs
+    1,   // DeviceReset
+    1,   // HotResetInfo
+    1,   // HotReset
+    1,   // Ioeventfd
+    1,   // Feature
+    1,   // Write
+    1,   // Eventfd
+    1,   // Fork
+    1,   // Exec
+    1,   // Exit
+    2,   // PassFd
+    1,   // Setrlimit
+    2,   // AllowIovas
+    4,   // Copy
+    3,   // MapFile
+    1,   // Option
+    1,   // VfioIoas
+    1,   // SetDirty
+    1,   // GetDirty
+    1,   // FaultQueue
+    1,   // ChangeProcess
 };
 
 class Swarm {
@@ -81,10 +119,16 @@ Script PagingScript() {
           Step::kIoasAlloc, Step::kMapGuest, Step::kAttachPaging, Step::kDma};
 }
 
+Script ContainerScript() {
+  return {Step::kOpenContainer, Step::kOpenGroup, Step::kSetContainer, Step::kSetIommu,
+          Step::kMmap,          Step::kType1Map,  Step::kDeviceFd,     Step::kDma};
+}
+
 World StarterWorld() {
   Random random(1);
   World world = RandomWorld(random, false);
   world.smmus.resize(1);
+  world.vtds.clear(), world.functions.clear();
   for (size_t i = 0; i < world.devices.size(); ++i)
     world.devices[i].smmu = 0, world.devices[i].group = static_cast<uint32_t>(i);
   for (ProcessConfig& process : world.processes) process = ProcessConfig{};
@@ -104,6 +148,42 @@ Trace Scripted(uint64_t seed, const std::vector<Script>& scripts) {
   return trace;
 }
 
+// A device with a BAR, an expansion ROM that is not there, a config space and some interrupts.
+VfioConfig RandomVfio(Random& random, size_t index) {
+  VfioConfig vfio;
+  vfio.name = "0000:00:0" + std::to_string(index) + ".0";
+  vfio.resets = random.OneIn(2), vfio.pcie = random.OneIn(2), vfio.slotResets = random.OneIn(4);
+  vfio.regions[0] = {0x4000, 7, random.OneIn(4), {}};
+  if (random.OneIn(4)) vfio.regions[0].sparse = {{0, 0x1000}, {0x2000, 0x1000}};
+  vfio.regions[7] = {0x100, 3, false, {}};
+  vfio.irqs = {static_cast<uint32_t>(random.Below(2)), static_cast<uint32_t>(random.Below(4)),
+               static_cast<uint32_t>(random.Below(3)), vfio.pcie ? 1u : 0u, 1};
+  vfio.featureGet = random.Next() & 0x1fff, vfio.featureSet = random.Next() & 0x1fff;
+  return vfio;
+}
+
+// A small tree of bridges and ports above the devices, and a neighbour that VFIO does not know.
+std::vector<PciFunction> RandomFunctions(Random& random, size_t devices) {
+  static constexpr uint32_t kAbove[] = {PciFunction::kRootPort,     PciFunction::kRootPort,
+                                        PciFunction::kUpstreamPort, PciFunction::kDownstreamPort,
+                                        PciFunction::kPcieToPci,    PciFunction::kPciBridge};
+  std::vector<PciFunction> functions;
+  const uint64_t bridges = random.Below(4);
+  for (uint64_t i = 0; i < bridges + devices + 1; ++i) {
+    PciFunction f;
+    f.rid = static_cast<uint32_t>(i << 3 | random.Below(2));
+    f.parent = static_cast<uint32_t>(random.Below(std::min(i, bridges) + 1));
+    f.acs = !random.OneIn(3), f.multifunction = random.OneIn(8);
+    f.kind = i < bridges ? random.Pick(kAbove) : random.Below(2);
+    f.driver = i < bridges ? PciFunction::kInterconnect : PciFunction::kVfio;
+    if (i >= bridges && i < bridges + devices) f.device = static_cast<uint32_t>(i - bridges + 1);
+    if (i == bridges + devices) f.driver = static_cast<uint32_t>(random.Below(5));
+    if (random.OneIn(16)) f.aliasDevfn = static_cast<uint32_t>(random.Below(32) + 1);
+    functions.push_back(f);
+  }
+  return functions;
+}
+
 }  // namespace
 
 World RandomWorld(Random& random, bool flip_rules) {
@@ -121,19 +201,44 @@ World RandomWorld(Random& random, bool flip_rules) {
     smmu.asidLimit = random.Pick(kTags);
     smmu.canNest = !random.OneIn(32);
   }
+  if (random.OneIn(3)) {  // and VT-d units, alone or beside it
+    if (random.OneIn(2)) world.smmus.clear();
+    world.vtds.resize(random.OneIn(8) ? 2 : 1);
+    for (VtdConfig& vtd : world.vtds) {
+      vtd.iotlbEntries = random.Pick(kTlb);
+      vtd.walkCacheEntries = random.Pick(kWalk);
+      vtd.contextCacheEntries = random.Pick(kConfig);
+      vtd.didLimit = random.Pick(kTags);
+      vtd.interruptRemapping = !random.OneIn(16);
+    }
+  }
+  const size_t iommus = world.smmus.size() + world.vtds.size();
   world.devices.resize(3);
   for (size_t i = 0; i < world.devices.size(); ++i) {
     DeviceConfig& device = world.devices[i];
-    device.smmu = static_cast<uint32_t>(random.Below(world.smmus.size()));
+    device.smmu = static_cast<uint32_t>(random.Below(iommus));
+    device.vfio = RandomVfio(random, i);
     device.streamId = 0x10 + static_cast<uint32_t>(i) * 8;
     device.group = static_cast<uint32_t>(random.OneIn(8) ? 0 : i);
     if (device.group == 0) device.smmu = world.devices[0].smmu;
     device.transactionBytes = random.OneIn(16) ? 4 : 0;
   }
-  world.processes.resize(2);
+  if (random.OneIn(4)) {  // groups are derived: the numbers only name them
+    world.functions = RandomFunctions(random, world.devices.size());
+    for (size_t i = 0; i < world.devices.size(); ++i) {
+      world.devices[i].group = static_cast<uint32_t>(i);
+      world.devices[i].smmu = world.devices[0].smmu;
+    }
+  }
+  world.allowUnsafeInterrupts = random.OneIn(8), world.disableHugepages = random.OneIn(8);
+  world.iommufdContainer = random.OneIn(8);
+  if (random.OneIn(8)) world.dmaEntryLimit = static_cast<uint32_t>(random.Below(4));
+  world.processes.resize(3);
+  world.processes[2].unborn = true;
   for (ProcessConfig& process : world.processes) {
     process.uid = static_cast<uint32_t>(random.Below(2));
     process.ipcLock = random.OneIn(4);
+    process.sysResource = random.OneIn(4), process.rawIo = random.OneIn(4);
     if (random.OneIn(4)) process.memlockPages = random.Below(40);
   }
   if (random.OneIn(8)) world.swMsiFirst = 1, world.swMsiLast = 0;
@@ -159,6 +264,8 @@ Trace RandomTrace(uint64_t seed, const GenerateOptions& options) {
     for (Step step : PagingScript()) builder.Want(step, options.max_ops);
   if (start <= 1)  // a second VM
     for (Step step : NestedScript()) builder.Want(step, options.max_ops);
+  if (start == 1 || start >= 6)
+    for (Step step : ContainerScript()) builder.Want(step, options.max_ops);
   for (size_t tries = 0; builder.ops().size() < options.max_ops && tries < 4 * options.max_ops;
        ++tries)
     builder.Want(swarm.Pick(random), options.max_ops);
@@ -181,15 +288,31 @@ std::vector<Starter> StarterTraces() {
                       S::kRead, S::kDma,        S::kDma,        S::kRead, S::kPoll};
   const Script questions{S::kHwInfo, S::kRanges, S::kDup,     S::kFailAlloc, S::kMapMore,  S::kRaw,
                          S::kMemfd,  S::kMmap,   S::kMapMore, S::kMunmap,    S::kWriteData};
-  return {{"nested_guest", Scripted(11, {nested, guest_changes, guest_changes})},
-          {"nested_host", Scripted(12, {nested, host_changes, host_changes})},
-          {"nested_leave", Scripted(13, {nested, leave, nested, leave})},
-          {"nested_replace", Scripted(14, {nested, replace, leave})},
-          {"nested_events", Scripted(15, {nested, events, events})},
-          {"two_vms", Scripted(16, {nested, nested, guest_changes, host_changes})},
-          {"paging", Scripted(17, {paging, host_changes, leave, paging, host_changes})},
-          {"mixed", Scripted(18, {nested, paging, host_changes, replace})},
-          {"questions", Scripted(19, {paging, questions, nested, questions})}};
+  const Script container = ContainerScript();
+  const Script container_changes{S::kDma,       S::kType1Unmap, S::kDma,        S::kType1Map,
+                                 S::kType1Map,  S::kDma,        S::kType1Dirty, S::kType1Unmap,
+                                 S::kType1Info, S::kDma,        S::kType1Dirty, S::kType1Unmap};
+  const Script container_leave{S::kClose, S::kUnsetContainer, S::kDma,   S::kClose,
+                               S::kDma,   S::kUnsetContainer, S::kClose, S::kDma};
+  const Script devices{S::kDeviceInfo, S::kRegionInfo, S::kIrqInfo,      S::kEventfd,
+                       S::kSetIrqs,    S::kFeature,    S::kHotResetInfo, S::kHotReset,
+                       S::kRead,       S::kWrite,      S::kDeviceReset,  S::kIoeventfd};
+  const Script core{S::kMemfd, S::kMapFile, S::kDma,          S::kIoasAlloc,  S::kCopy,
+                    S::kCopy,  S::kUnmap,   S::kOption,       S::kFaultQueue, S::kAllowIovas,
+                    S::kDma,   S::kUnmap,   S::kAttachPaging, S::kDma,        S::kChangeProcess};
+  return {
+      {"nested_guest", Scripted(11, {nested, guest_changes, guest_changes})},
+      {"nested_host", Scripted(12, {nested, host_changes, host_changes})},
+      {"nested_leave", Scripted(13, {nested, leave, nested, leave})},
+      {"nested_replace", Scripted(14, {nested, replace, leave})},
+      {"nested_events", Scripted(15, {nested, events, events})},
+      {"two_vms", Scripted(16, {nested, nested, guest_changes, host_changes})},
+      {"paging", Scripted(17, {paging, host_changes, leave, paging, host_changes})},
+      {"mixed", Scripted(18, {nested, paging, host_changes, replace})},
+      {"container", Scripted(20, {container, container_changes, container_changes})},
+      {"container_leave", Scripted(21, {container, devices, container_leave, paging, container})},
+      {"core", Scripted(22, {paging, core, host_changes, core})},
+      {"questions", Scripted(19, {paging, questions, nested, questions})}};
 }
 
 void EachTrace(const Trace& prefix, const std::vector<Op>& alphabet, size_t length,

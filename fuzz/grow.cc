@@ -11,6 +11,8 @@ OpKind KindOf(Step step) {
   switch (step) {
     case Step::kOpenIommu:
     case Step::kOpenCdev:
+    case Step::kOpenContainer:
+    case Step::kOpenGroup:
       return OpKind::kOpen;
     case Step::kClose:
       return OpKind::kClose;
@@ -68,6 +70,78 @@ OpKind KindOf(Step step) {
       return OpKind::kFailAlloc;
     case Step::kRaw:
       return OpKind::kRaw;
+    case Step::kVersion:
+      return OpKind::kVfioGetApiVersion;
+    case Step::kExtension:
+      return OpKind::kVfioCheckExtension;
+    case Step::kSetIommu:
+      return OpKind::kVfioSetIommu;
+    case Step::kType1Info:
+      return OpKind::kVfioIommuGetInfo;
+    case Step::kType1Map:
+      return OpKind::kVfioIommuMapDma;
+    case Step::kType1Unmap:
+      return OpKind::kVfioIommuUnmapDma;
+    case Step::kType1Dirty:
+      return OpKind::kVfioIommuDirtyPages;
+    case Step::kGroupStatus:
+      return OpKind::kVfioGroupGetStatus;
+    case Step::kSetContainer:
+      return OpKind::kVfioGroupSetContainer;
+    case Step::kUnsetContainer:
+      return OpKind::kVfioGroupUnsetContainer;
+    case Step::kDeviceFd:
+      return OpKind::kVfioGroupGetDeviceFd;
+    case Step::kDeviceInfo:
+      return OpKind::kVfioDeviceGetInfo;
+    case Step::kRegionInfo:
+      return OpKind::kVfioDeviceGetRegionInfo;
+    case Step::kIrqInfo:
+      return OpKind::kVfioDeviceGetIrqInfo;
+    case Step::kSetIrqs:
+      return OpKind::kVfioDeviceSetIrqs;
+    case Step::kDeviceReset:
+      return OpKind::kVfioDeviceReset;
+    case Step::kHotResetInfo:
+      return OpKind::kVfioPciHotResetInfo;
+    case Step::kHotReset:
+      return OpKind::kVfioPciHotReset;
+    case Step::kIoeventfd:
+      return OpKind::kVfioDeviceIoeventfd;
+    case Step::kFeature:
+      return OpKind::kVfioDeviceFeature;
+    case Step::kWrite:
+      return OpKind::kWrite;
+    case Step::kEventfd:
+      return OpKind::kEventfd;
+    case Step::kFork:
+      return OpKind::kFork;
+    case Step::kExec:
+      return OpKind::kExec;
+    case Step::kExit:
+      return OpKind::kExit;
+    case Step::kPassFd:
+      return OpKind::kPassFd;
+    case Step::kSetrlimit:
+      return OpKind::kSetrlimit;
+    case Step::kAllowIovas:
+      return OpKind::kIoasAllowIovas;
+    case Step::kCopy:
+      return OpKind::kIoasCopy;
+    case Step::kMapFile:
+      return OpKind::kIoasMapFile;
+    case Step::kOption:
+      return OpKind::kIommuOption;
+    case Step::kVfioIoas:
+      return OpKind::kVfioIoas;
+    case Step::kSetDirty:
+      return OpKind::kHwptSetDirty;
+    case Step::kGetDirty:
+      return OpKind::kHwptGetDirty;
+    case Step::kFaultQueue:
+      return OpKind::kFaultQueueAlloc;
+    case Step::kChangeProcess:
+      return OpKind::kIoasChangeProcess;
   }
   return OpKind::kRaw;
 }
@@ -271,6 +345,47 @@ bool Grower::Make(Step step, Op* op, Step* missing) {
         op->size = 0;
         op->raw.command = 0x3b80 + static_cast<uint32_t>(random_->Below(0x40));
         return true;
+      case Step::kOpenContainer:
+      case Step::kOpenGroup:
+      case Step::kVersion:
+      case Step::kExtension:
+      case Step::kSetIommu:
+      case Step::kType1Info:
+      case Step::kType1Map:
+      case Step::kType1Unmap:
+      case Step::kType1Dirty:
+      case Step::kGroupStatus:
+      case Step::kSetContainer:
+      case Step::kUnsetContainer:
+      case Step::kDeviceFd:
+      case Step::kDeviceInfo:
+      case Step::kRegionInfo:
+      case Step::kIrqInfo:
+      case Step::kSetIrqs:
+      case Step::kDeviceReset:
+      case Step::kHotResetInfo:
+      case Step::kHotReset:
+      case Step::kIoeventfd:
+      case Step::kFeature:
+        return MakeVfio(step, op, missing);
+      case Step::kWrite:
+      case Step::kEventfd:
+      case Step::kFork:
+      case Step::kExec:
+      case Step::kExit:
+      case Step::kPassFd:
+      case Step::kSetrlimit:
+        return MakeProcess(step, op, missing);
+      case Step::kAllowIovas:
+      case Step::kCopy:
+      case Step::kMapFile:
+      case Step::kOption:
+      case Step::kVfioIoas:
+      case Step::kSetDirty:
+      case Step::kGetDirty:
+      case Step::kFaultQueue:
+      case Step::kChangeProcess:
+        return MakeCore(step, op, missing);
     }
     return false;
   }();

@@ -47,9 +47,50 @@ enum class Step : uint8_t {
   kWriteData,
   kDma,
   kFailAlloc,
-  kRaw
+  kRaw,
+  // Containers, groups, devices.
+  kOpenContainer,
+  kOpenGroup,
+  kVersion,
+  kExtension,
+  kSetIommu,
+  kType1Info,
+  kType1Map,
+  kType1Unmap,
+  kType1Dirty,
+  kGroupStatus,
+  kSetContainer,
+  kUnsetContainer,
+  kDeviceFd,
+  kDeviceInfo,
+  kRegionInfo,
+  kIrqInfo,
+  kSetIrqs,
+  kDeviceReset,
+  kHotResetInfo,
+  kHotReset,
+  kIoeventfd,
+  kFeature,
+  // Files and processes.
+  kWrite,
+  kEventfd,
+  kFork,
+  kExec,
+  kExit,
+  kPassFd,
+  kSetrlimit,
+  // The rest of the iommufd core.
+  kAllowIovas,
+  kCopy,
+  kMapFile,
+  kOption,
+  kVfioIoas,
+  kSetDirty,
+  kGetDirty,
+  kFaultQueue,
+  kChangeProcess
 };
-inline constexpr int kSteps = static_cast<int>(Step::kRaw) + 1;
+inline constexpr int kSteps = static_cast<int>(Step::kChangeProcess) + 1;
 OpKind KindOf(Step step);
 // The Steps that make Ops of this kind; at least one for each kind.
 std::vector<Step> StepsOf(OpKind kind);
@@ -123,6 +164,23 @@ class Grower {
   void WriteAt(Op* op, uint8_t process, uint64_t va, std::string blob);
   bool Dma(Op* op, Step* missing);
   uint64_t AddressFor(int attached);
+  // grow_vfio.cc
+  bool MakeVfio(Step step, Op* op, Step* missing);
+  int Container();
+  int DeviceFile();
+  bool Type1Map(Op* op, Step* missing);
+  bool Type1Unmap(Op* op, Step* missing);
+  bool Type1Dirty(Op* op, Step* missing);
+  bool SetContainer(Op* op, Step* missing);
+  bool DeviceFd(Op* op, Step* missing);
+  bool DeviceCall(Step step, Op* op, Step* missing);
+  void SetIrqs(Op* op);
+  // grow_core.cc
+  bool MakeProcess(Step step, Op* op, Step* missing);
+  bool MakeCore(Step step, Op* op, Step* missing);
+  bool Copy(Op* op, Step* missing);
+  bool MapFile(Op* op, Step* missing);
+  bool AllowIovas(Op* op, Step* missing);
 
   const Scene* scene_;
   Random* random_;

@@ -112,7 +112,8 @@ bool Grower::Map(Op* op, bool first, Step* missing) {
 bool Grower::Unmap(Op* op, Step* missing) {
   std::vector<const SceneArea*> live;
   for (const SceneArea& a : scene_->areas())
-    if (a.alive && a.ioas != kNone) live.push_back(&a);
+    if (a.alive && a.ioas != kNone && scene_->things()[a.ioas].role == Role::kIoas)
+      live.push_back(&a);
   if (live.empty()) return Need(Step::kMapGuest, missing);
   const SceneArea& area = *random_->Pick(live);
   Ioctl(op, OpKind::kIoasUnmap, FileOf(scene_->things()[area.ioas].context));
@@ -281,20 +282,33 @@ uint64_t Grower::AddressFor(int attached) {
 
 bool Grower::Dma(Op* op, Step* missing) {
   const auto& things = scene_->things();
-  int cdev = kNone;
+  const auto& devices = scene_->world().devices;
+  int file = kNone;  // an attached cdev, or a group in a container with a backend
   uint64_t seen = 0;
-  for (size_t i = 0; i < things.size(); ++i)
-    if (things[i].role == Role::kCdevFd && things[i].attached != kNone &&
-        (things[i].alive || random_->OneIn(4)) && random_->OneIn(++seen))
-      cdev = static_cast<int>(i);
-  if (cdev == kNone && !random_->OneIn(8))
-    return Need(random_->OneIn(3) ? Step::kAttachPaging : Step::kAttachNested, missing);
+  for (size_t i = 0; i < things.size(); ++i) {
+    const Thing& t = things[i];
+    const bool group = t.role == Role::kGroupFd && t.of != kNone && things[t.of].value != 0;
+    if ((group || (t.role == Role::kCdevFd && t.attached != kNone)) &&
+        (t.alive || random_->OneIn(4)) && random_->OneIn(++seen))
+      file = static_cast<int>(i);
+  }
+  if (file == kNone && !random_->OneIn(8)) {
+    static constexpr Step kAttach[] = {Step::kAttachPaging, Step::kAttachNested,
+                                       Step::kAttachNested, Step::kSetIommu};
+    return Need(random_->Pick(kAttach), missing);
+  }
   op->kind = OpKind::kDma;
-  op->dma.device = cdev != kNone
-                       ? things[cdev].device
-                       : static_cast<uint32_t>(random_->Below(scene_->world().devices.size()));
+  op->dma.device = static_cast<uint32_t>(random_->Below(devices.size()));
+  int attached = kNone;
+  if (file != kNone && things[file].role == Role::kCdevFd) {
+    op->dma.device = things[file].device, attached = things[file].attached;
+  } else if (file != kNone) {
+    attached = things[file].of;
+    for (size_t i = 0; i < devices.size(); ++i)
+      if (devices[i].group == things[file].device) op->dma.device = static_cast<uint32_t>(i);
+  }
   if (random_->OneIn(16)) op->dma.device = static_cast<uint32_t>(random_->Below(4));
-  op->dma.iova = AddressFor(cdev == kNone ? kNone : things[cdev].attached);
+  op->dma.iova = AddressFor(attached);
   static constexpr uint32_t kLengths[] = {8, 8, 8, 8, 1, 4, 16, 64, 4096, 5000, 0};
   op->dma.length = random_->Pick(kLengths);
   if (Odd()) op->dma.length = static_cast<uint32_t>(random_->Below(kMaxDma + 2));

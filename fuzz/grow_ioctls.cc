@@ -30,7 +30,9 @@ bool Grower::Open(Op* op, Node node) {
 }
 
 bool Grower::CloseOrDup(Op* op, OpKind kind, Step* missing) {
-  static constexpr Role kFiles[] = {Role::kCdevFd, Role::kIommuFd, Role::kVeventqFd, Role::kMemFd};
+  static constexpr Role kFiles[] = {Role::kCdevFd,      Role::kIommuFd, Role::kVeventqFd,
+                                    Role::kContainerFd, Role::kGroupFd, Role::kVfioDeviceFd,
+                                    Role::kMemFd,       Role::kFaultFd, Role::kEventFd};
   int file = Choose(random_->Pick(kFiles));
   for (Role role : kFiles) file = file == kNone ? Choose(role) : file;
   if (file == kNone) return Need(Step::kOpenIommu, missing);
@@ -237,8 +239,10 @@ bool Grower::Destroy(Op* op, Step* missing) {
 
 bool Grower::Queue(Op* op, OpKind kind, Step* missing) {
   int file = Choose(Role::kVeventqFd);
-  if (file == kNone) return Need(Step::kVeventq, missing);
-  if (Odd()) file = Choose(random_->OneIn(2) ? Role::kIommuFd : Role::kCdevFd);
+  if (file == kNone && random_->OneIn(2)) return Need(Step::kVeventq, missing);
+  static constexpr Role kOthers[] = {Role::kIommuFd,      Role::kCdevFd,      Role::kFaultFd,
+                                     Role::kVfioDeviceFd, Role::kContainerFd, Role::kEventFd};
+  if (random_->OneIn(6)) file = Choose(random_->Pick(kOthers));
   op->kind = kind;
   if (file != kNone) op->process = scene_->things()[file].process;
   Link(op, 0, &op->fd, file);
@@ -250,7 +254,11 @@ bool Grower::Queue(Op* op, OpKind kind, Step* missing) {
   op->read.count = random_->Pick(kCounts);
   op->read.bufWritable = static_cast<uint32_t>(
       random_->OneIn(8) ? random_->Below(op->read.count + 1) : op->read.count);
-  if (Odd()) op->read.positional = 1, op->read.offset = random_->Below(2);
+  if (Odd() || (file != kNone && scene_->things()[file].role == Role::kVfioDeviceFd)) {
+    op->read.positional = 1;
+    op->read.offset =
+        random_->OneIn(2) ? random_->Below(2) : random_->Below(10) << 40 | random_->Below(300);
+  }
   return true;
 }
 

@@ -235,6 +235,11 @@ class Mutator {
     SetWordAt(&op->blob, at, word0);
     SetWordAt(&op->blob, at + 8, word1);
   }
+  void TweakVtd(VtdConfig* vtd) {
+    uint32_t* const sizes[] = {&vtd->iotlbEntries, &vtd->walkCacheEntries,
+                               &vtd->contextCacheEntries, &vtd->didLimit, &vtd->faultRecords};
+    *random_.Pick(sizes) = static_cast<uint32_t>(1 + random_.Below(16));
+  }
   void TweakWorld() {
     World& world = trace_->world;
     if (options_.rules && random_.OneIn(4)) {
@@ -243,6 +248,11 @@ class Mutator {
     }
     if (!options_.world) return;
     const World old = world;
+    if (world.smmus.empty() || (!world.vtds.empty() && random_.OneIn(2))) {
+      TweakVtd(&world.vtds[random_.Below(world.vtds.size())]);
+      if (!ValidateWorld(world).empty()) world = old;
+      return;
+    }
     SmmuConfig& smmu = world.smmus[random_.Below(world.smmus.size())];
     static constexpr uint32_t kSizes[] = {1, 2, 3, 4, 8, 16, 64};
     switch (random_.Below(7)) {

@@ -55,7 +55,8 @@ const SceneArea* Scene::AreaAt(int ioas, uint64_t iova) const {
 
 int Scene::IoasOf(int thing) const {
   for (int steps = 0; thing != kNone && steps < 4; ++steps) {
-    if (things_[thing].role == Role::kIoas) return thing;
+    if (things_[thing].role == Role::kIoas || things_[thing].role == Role::kContainerFd)
+      return thing;
     thing = things_[thing].of;
   }
   return kNone;
@@ -126,12 +127,25 @@ int Scene::HandleThing(const Op& op, int index, Handle handle, HandleRole role) 
 }
 
 void Scene::Open(const Op& op) {
-  const bool cdev = op.open.node == static_cast<uint32_t>(Node::kVfioCdev);
-  const int made = Add(cdev ? Role::kCdevFd : Role::kIommuFd, op, kNone);
-  if (cdev)
-    things_[made].device = op.open.device;
-  else
-    things_[made].context = made;
+  int made = kNone;
+  switch (static_cast<Node>(op.open.node)) {
+    case Node::kIommu:
+      made = Add(Role::kIommuFd, op, kNone);
+      break;
+    case Node::kVfioCdev:
+      made = Add(Role::kCdevFd, op, kNone);
+      things_[made].device = op.open.device;
+      return;
+    case Node::kVfioContainer:
+      made = Add(world_->iommufdContainer ? Role::kIommuFd : Role::kContainerFd, op, kNone);
+      break;
+    case Node::kVfioGroup:
+    case Node::kVfioNoiommuGroup:
+      made = Add(Role::kGroupFd, op, kNone);
+      things_[made].device = op.open.device;
+      return;
+  }
+  if (made != kNone) things_[made].context = made;
 }
 
 void Scene::Dup(const Op& op) {
@@ -194,13 +208,22 @@ void Scene::MakeObject(const Op& op, int fd) {
   }
 }
 
-void Scene::Unmap(const Op& op) {
-  const int ioas = HandleThing(op, 1, op.ioasUnmap.ioasId, HandleRole::kId);
-  const bool all = op.ioasUnmap.iova == 0 && op.ioasUnmap.length == ~uint64_t{0};
+void Scene::Unmap(int space, uint64_t iova, uint64_t length, bool all) {
   for (SceneArea& a : areas_)
-    if (a.ioas == ioas && (all || (a.iova - op.ioasUnmap.iova < op.ioasUnmap.length &&
-                                   a.iova + a.length - op.ioasUnmap.iova <= op.ioasUnmap.length)))
+    if (a.ioas == space && (all || (a.iova - iova < length && a.iova + a.length - iova <= length)))
       a.alive = false;
+}
+
+void Scene::AddArea(const Op& op, int space, Handle handle, uint64_t va, uint64_t iova,
+                    uint64_t length) {
+  if (AreaAt(space, iova) != nullptr) return;
+  SceneArea area;
+  const int map = HandleThing(op, op.kind == OpKind::kIoasMap ? 2 : 1, handle, HandleRole::kMap);
+  area.ioas = space;
+  area.va = va + (map == kNone ? 0 : things_[map].value);
+  area.iova = iova, area.length = length;
+  area.process = op.process;
+  areas_.push_back(area);
 }
 
 void Scene::Store(const Op& op) {
@@ -220,6 +243,47 @@ void Scene::Remember(uint64_t iova) {
   if (std::find(iovas_.begin(), iovas_.end(), iova) != iovas_.end()) return;
   if (iovas_.size() == kMaxIovas) iovas_.erase(iovas_.begin());
   iovas_.push_back(iova);
+}
+
+void Scene::NoteVfio(const Op& op, int fd) {
+  if (fd == kNone) return;
+  const int space = things_[fd].context;
+  if (op.kind == OpKind::kVfioSetIommu && space != kNone) {
+    things_[space].value = op.vfioSetIommu.arg;
+  } else if (op.kind == OpKind::kVfioIommuMapDma) {
+    const VfioIommuMapDmaArgs& a = op.vfioIommuMapDma;
+    AddArea(op, space, a.vaddrMap, a.vaddr, a.iova, a.length);
+  } else if (op.kind == OpKind::kVfioIommuUnmapDma) {
+    const VfioIommuUnmapDmaArgs& a = op.vfioIommuUnmapDma;
+    if ((a.flags & 4) == 0) Unmap(space, a.iova, a.length, (a.flags & 2) != 0);
+  } else if (op.kind == OpKind::kVfioGroupSetContainer) {
+    const int container = HandleThing(op, 1, op.vfioGroupSetContainer.container, HandleRole::kFd);
+    things_[fd].of = container == kNone ? kNone : things_[container].context;
+  } else if (op.kind == OpKind::kVfioGroupUnsetContainer) {
+    things_[fd].of = kNone;
+  } else if (op.kind == OpKind::kVfioGroupGetDeviceFd) {
+    const int made = Add(Role::kVfioDeviceFd, op, kNone);
+    things_[made].of = fd;
+    for (size_t i = 0; i < world_->devices.size(); ++i) {
+      const std::string& name = world_->devices[i].vfio.name;
+      if (op.blob.compare(0, name.size(), name) == 0)
+        things_[made].device = static_cast<uint32_t>(i);
+    }
+  }
+}
+
+void Scene::NoteProcess(const Op& op, int fd) {
+  if (op.kind == OpKind::kEventfd) Add(Role::kEventFd, op, kNone);
+  if (op.kind == OpKind::kPassFd && fd != kNone) {
+    Thing copy = things_[fd];
+    copy.op = ops_, copy.process = static_cast<uint8_t>(op.passFd.to), copy.alive = true;
+    things_.push_back(copy);
+  }
+  if (op.kind != OpKind::kExit && op.kind != OpKind::kExec) return;
+  for (Thing& t : things_)
+    if (t.process == op.process &&
+        (t.role == Role::kMap || (op.kind == OpKind::kExit && IsFile(t.role))))
+      t.alive = false;
 }
 
 void Scene::Note(const Op& op, bool succeeded) {
@@ -252,20 +316,26 @@ void Scene::Note(const Op& op, bool succeeded) {
     case OpKind::kDetachIommufdPt:
       if (fd != kNone) things_[fd].attached = kNone;
       break;
-    case OpKind::kIoasMap: {
-      SceneArea area;
-      area.ioas = HandleThing(op, 1, op.ioasMap.ioasId, HandleRole::kId);
-      const int map = HandleThing(op, 2, op.ioasMap.userMap, HandleRole::kMap);
-      area.va = op.ioasMap.userVa + (map == kNone ? 0 : things_[map].value);
-      area.iova = op.ioasMap.iova, area.length = op.ioasMap.length;
-      area.process = op.process, area.flags = op.ioasMap.flags;
-      if ((op.ioasMap.flags & 1) != 0 && AreaAt(area.ioas, area.iova) == nullptr)
-        areas_.push_back(area);
+    case OpKind::kIoasMap:
+      if ((op.ioasMap.flags & 1) != 0)
+        AddArea(op, HandleThing(op, 1, op.ioasMap.ioasId, HandleRole::kId), op.ioasMap.userMap,
+                op.ioasMap.userVa, op.ioasMap.iova, op.ioasMap.length);
+      break;
+    case OpKind::kIoasUnmap:
+      Unmap(HandleThing(op, 1, op.ioasUnmap.ioasId, HandleRole::kId), op.ioasUnmap.iova,
+            op.ioasUnmap.length, op.ioasUnmap.iova == 0 && op.ioasUnmap.length == ~uint64_t{0});
+      break;
+    case OpKind::kIoasCopy: {
+      const int from = HandleThing(op, 2, op.ioasCopy.srcIoasId, HandleRole::kId);
+      const int to = HandleThing(op, 1, op.ioasCopy.dstIoasId, HandleRole::kId);
+      const SceneArea* source = AreaAt(from, op.ioasCopy.srcIova);
+      if (source == nullptr || (op.ioasCopy.flags & 1) == 0) break;
+      SceneArea copy = *source;
+      copy.ioas = to, copy.iova = op.ioasCopy.dstIova, copy.length = op.ioasCopy.length;
+      copy.va += op.ioasCopy.srcIova - source->iova;
+      areas_.push_back(copy);
       break;
     }
-    case OpKind::kIoasUnmap:
-      Unmap(op);
-      break;
     case OpKind::kDestroy:
       Kill(HandleThing(op, 1, op.destroy.id, HandleRole::kId));
       break;
@@ -296,6 +366,50 @@ void Scene::Note(const Op& op, bool succeeded) {
     case OpKind::kRead:
     case OpKind::kPoll:
     case OpKind::kFailAlloc:
+    case OpKind::kWrite:
+    case OpKind::kSetrlimit:
+    case OpKind::kVfioGetApiVersion:
+    case OpKind::kVfioCheckExtension:
+    case OpKind::kVfioIommuGetInfo:
+    case OpKind::kVfioIommuDirtyPages:
+    case OpKind::kVfioGroupGetStatus:
+    case OpKind::kVfioDeviceGetInfo:
+    case OpKind::kVfioDeviceGetRegionInfo:
+    case OpKind::kVfioDeviceGetIrqInfo:
+    case OpKind::kVfioDeviceSetIrqs:
+    case OpKind::kVfioDeviceReset:
+    case OpKind::kVfioPciHotResetInfo:
+    case OpKind::kVfioPciHotReset:
+    case OpKind::kVfioDeviceIoeventfd:
+    case OpKind::kVfioDeviceFeature:
+    case OpKind::kIoasAllowIovas:
+    case OpKind::kIoasMapFile:
+    case OpKind::kIommuOption:
+    case OpKind::kVfioIoas:
+    case OpKind::kHwptSetDirty:
+    case OpKind::kHwptGetDirty:
+    case OpKind::kIoasChangeProcess:
+      break;
+    case OpKind::kFaultQueueAlloc: {
+      const int context = fd == kNone ? kNone : things_[fd].context;
+      const int made = Add(Role::kFault, op, context);
+      things_[Add(Role::kFaultFd, op, context)].of = made;
+      break;
+    }
+    case OpKind::kVfioSetIommu:
+    case OpKind::kVfioIommuMapDma:
+    case OpKind::kVfioIommuUnmapDma:
+    case OpKind::kVfioGroupSetContainer:
+    case OpKind::kVfioGroupUnsetContainer:
+    case OpKind::kVfioGroupGetDeviceFd:
+      NoteVfio(op, fd);
+      break;
+    case OpKind::kEventfd:
+    case OpKind::kFork:
+    case OpKind::kExec:
+    case OpKind::kExit:
+    case OpKind::kPassFd:
+      NoteProcess(op, fd);
       break;
   }
   ++ops_;

@@ -18,6 +18,11 @@ enum class Role : uint8_t {
   kIommuFd,
   kCdevFd,
   kVeventqFd,
+  kFaultFd,
+  kContainerFd,
+  kGroupFd,
+  kVfioDeviceFd,
+  kEventFd,
   kMemFd,  // files
   kDevice,
   kIoas,
@@ -25,7 +30,8 @@ enum class Role : uint8_t {
   kNested,
   kViommu,
   kVdevice,
-  kVeventq,  // iommufd objects
+  kVeventq,
+  kFault,  // iommufd objects
   kMap
 };
 inline constexpr int kNone = -1;
@@ -35,18 +41,18 @@ struct Thing {
   uint32_t op = 0;  // whose result it is
   uint8_t process = 0;
   bool alive = true;
-  int context = kNone;  // files and objects of an iommufd: the Thing of the first open
+  int context = kNone;  // files and objects of an iommufd or container: the Thing of the first open
   int of = kNone;       // hwpt: ioas; viommu: hwpt; nested, vdevice, veventq: viommu; device: cdev;
-                        // veventq file: veventq
-  uint32_t device = 0;  // cdev, device, vdevice: index into World::devices
+                        // veventq file: veventq; group: its container; VFIO device: its group
+  uint32_t device = 0;  // cdev, device, vdevice: index into World::devices; group: its number
   int attached = kNone;  // cdev: what it is attached to
   bool parent = false;   // hwpt: NEST_PARENT
-  uint64_t value = 0;    // map: base; vdevice: virtual id; nested: vSTE word 0
+  uint64_t value = 0;    // map: base; vdevice: virtual id; nested: vSTE word 0; container: backend
   uint64_t size = 0;     // map: bytes
 };
 
 struct SceneArea {
-  int ioas = kNone;
+  int ioas = kNone;  // or a container
   uint64_t iova = 0, length = 0;
   uint8_t process = 0;
   uint64_t va = 0;
@@ -99,7 +105,10 @@ class Scene {
   void Dup(const Op& op);
   void Close(int file);
   void MakeObject(const Op& op, int fd);
-  void Unmap(const Op& op);
+  void NoteVfio(const Op& op, int fd);
+  void NoteProcess(const Op& op, int fd);
+  void AddArea(const Op& op, int space, Handle map, uint64_t va, uint64_t iova, uint64_t length);
+  void Unmap(int space, uint64_t iova, uint64_t length, bool all);
   void Kill(int thing);
   void Store(const Op& op);
   void Remember(uint64_t iova);

@@ -143,10 +143,25 @@ class Shrinker {
     while (best_.world.devices.size() > 1 && TryOn([](Trace& t) { t.world.devices.pop_back(); }))
       any = true;
     any |= TryOn([](Trace& t) {
-      if (t.world.smmus.size() > 1) t.world.smmus.pop_back();
+      for (VtdConfig& vtd : t.world.vtds) vtd = VtdConfig{};
+    });
+    any |= TryOn([](Trace& t) { t.world.functions.clear(); });
+    any |= TryOn([](Trace& t) {
+      for (DeviceConfig& device : t.world.devices) device.vfio = VfioConfig{};
+    });
+    const auto clamp = [](Trace& t) {
+      const size_t iommus = t.world.smmus.size() + t.world.vtds.size();
       for (DeviceConfig& device : t.world.devices)
-        device.smmu =
-            std::min<uint32_t>(device.smmu, static_cast<uint32_t>(t.world.smmus.size()) - 1);
+        device.smmu = std::min<uint32_t>(device.smmu, static_cast<uint32_t>(iommus - 1));
+    };
+    any |= TryOn([&](Trace& t) {
+      if (t.world.smmus.size() > 1) t.world.smmus.pop_back();
+      clamp(t);
+    });
+    any |= TryOn([&](Trace& t) {
+      if (t.world.smmus.empty()) return;
+      t.world.vtds.clear();
+      clamp(t);
     });
     return any;
   }

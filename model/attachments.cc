@@ -38,6 +38,16 @@ Hwpt* Stack::PagingOf(Object* target) {
   return static_cast<Nested*>(target)->viommu->parent;
 }
 
+bool Stack::MsiWindow(uint32_t device, uint64_t* first, uint64_t* last) const {
+  const uint32_t iommu = devices_[device].config.smmu;
+  if (iommu < smmus_.size()) {
+    *first = world_.swMsiFirst, *last = world_.swMsiLast;
+  } else {
+    *first = kVtdInterruptFirst, *last = kVtdInterruptLast;  // hardware's own (VT-d sheet 6)
+  }
+  return *first <= *last && iommu != kNoIommu;
+}
+
 std::array<uint64_t, 4> Stack::SteFor(Object* target) const {
   std::array<uint64_t, 4> ste{kSteAbort, 0, 0, 0};
   if (target == nullptr) return ste;
@@ -68,6 +78,24 @@ std::array<uint64_t, 4> Stack::SteFor(Object* target) const {
   return ste;
 }
 
+// Writes the device's configuration and invalidates the old one.
+void Stack::PutInForce(uint32_t index, Object* target) {
+  const uint32_t iommu = devices_[index].config.smmu;
+  const Hwpt* paging = PagingOf(target);
+  if (IsVtd(iommu)) {
+    VtdDomain domain;
+    if (paging != nullptr)
+      domain = {paging->vmid, paging->table->root(), paging->table->vtd_levels(), target->key()};
+    vtd(iommu).SetDomain(index, paging != nullptr ? &domain : nullptr);
+    return;
+  }
+  TagName<uint64_t> tag;
+  if (paging != nullptr) tag = TagOf(paging);
+  const bool invalidate = target != nullptr || !faults_.configCacheSurvivesDetach;
+  smmus_[iommu].WriteSte(index, SteFor(target), target == nullptr ? 0 : target->key(), tag,
+                         invalidate);
+}
+
 void Stack::SetAttached(uint32_t index, Object* target) {
   Device& device = devices_[index];
   Object* old = device.attached;
@@ -78,9 +106,10 @@ void Stack::SetAttached(uint32_t index, Object* target) {
   };
   if (target != nullptr) {
     ++count(target);
-    if (world_.swMsiFirst <= world_.swMsiLast &&
+    uint64_t first = 0, last = 0;
+    if (MsiWindow(index, &first, &last) &&
         (old == nullptr || PagingOf(old)->ioas != PagingOf(target)->ioas))
-      PagingOf(target)->ioas->space.Reserve(world_.swMsiFirst, world_.swMsiLast, &device);
+      PagingOf(target)->ioas->space.Reserve(first, last, &device);
   }
   device.attached = target;
   device.eventViommu = 0;
@@ -90,12 +119,7 @@ void Stack::SetAttached(uint32_t index, Object* target) {
     device.eventViommu = device.vdevice->viommu->key();
     device.eventVirtId = static_cast<uint32_t>(device.vdevice->virtId);
   }
-  const Hwpt* paging = PagingOf(target);
-  TagName<uint64_t> tag;
-  if (paging != nullptr) tag = TagOf(paging);
-  const bool invalidate = target != nullptr || !faults_.configCacheSurvivesDetach;
-  smmus_[device.config.smmu].WriteSte(index, SteFor(target), target == nullptr ? 0 : target->key(),
-                                      tag, invalidate);
+  PutInForce(index, target);
   if (old == nullptr) return;
   if (target == nullptr || PagingOf(old)->ioas != PagingOf(target)->ioas)
     PagingOf(old)->ioas->space.Unreserve(&device);
@@ -119,6 +143,7 @@ void Stack::DestroyVdevice(Vdevice* vdevice, bool tombstone) {
 void Stack::Unbind(uint32_t index) {
   Device& device = devices_[index];
   Context* context = device.context;
+  device.vfio.Shut();
   Detach(index);
   if (device.vdevice != nullptr && !faults_.m24VdeviceOutlivesDevice)
     DestroyVdevice(device.vdevice, true);
@@ -126,7 +151,7 @@ void Stack::Unbind(uint32_t index) {
   context->Remove(device.object->id, false);
   device.object = nullptr;
   device.context = nullptr;
-  device.file->context = nullptr;
+  if (device.file != nullptr) device.file->context = nullptr;
   device.file = nullptr;
   ReleaseContext(context);
 }

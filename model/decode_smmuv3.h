@@ -8,25 +8,10 @@
 #include <array>
 #include <cstdint>
 
+#include "model/bits.h"
 #include "traces/walk.h"
 
 namespace twinwalk::model {
-
-// Bits high..low of w, moved down. REQUIRES: fewer than 64 bits.
-template <class W>
-W Bits(W w, int high, int low) {
-  return (w >> W(low)) & W((uint64_t{1} << (high - low + 1)) - 1);
-}
-template <class D>
-typename D::B Bit(typename D::W w, int n) {
-  using W = typename D::W;
-  return Bits<W>(w, n, n) != W(0);
-}
-template <class D>
-typename D::W Flag(typename D::B b) {
-  using W = typename D::W;
-  return D::Sel(b, W(1), W(0));
-}
 
 // IPS, S2PS and OAS codes (sheet 1): 0..6 = 32, 36, 40, 42, 44, 48, 52 bits; 7 counts as 6.
 template <class D>
@@ -38,10 +23,6 @@ typename D::W SizeOfCode(typename D::W code) {
              D::Sel(code == W(2), W(40),
                     D::Sel(code == W(3), W(42),
                            D::Sel(code == W(4), W(44), D::Sel(code == W(5), W(48), W(52)))))));
-}
-template <class D>
-typename D::W Least(typename D::W a, typename D::W b) {
-  return D::Sel(a < b, a, b);
 }
 // Only the 64 KiB granule reaches beyond 48 bits (sheet 2.1, 3).
 template <class D>

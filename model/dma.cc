@@ -23,7 +23,7 @@ WalkQuery QueryOf(const Device& device, const DmaArgs& dma) {
 // 0, or why the access is not one. Otherwise sets up `out` and calls f(query, piece, at) for each
 // page that it touches; f fills the piece.
 template <class F>
-Outcome EachPiece(const World& world, const std::vector<Device>& devices, const Op& op, F&& f) {
+Outcome EachPiece(const std::vector<Device>& devices, const Op& op, F&& f) {
   Outcome out;
   const DmaArgs& dma = op.dma;
   if (dma.device >= devices.size()) {
@@ -34,20 +34,18 @@ Outcome EachPiece(const World& world, const std::vector<Device>& devices, const 
     out.err = EINVAL;
     return out;
   }
-  (void)world;
   const Device& device = devices[dma.device];
   WalkQuery query = QueryOf(device, dma);
   if (dma.length != 0)
     out.pieces.reserve((dma.iova % kPageSize + dma.length + kPageSize - 1) / kPageSize);
   for (uint32_t at = 0; at < dma.length;) {
-    Piece piece;
+    Piece& piece = out.pieces.emplace_back();  // filled in place: a copy would wait for its stores
     piece.iova = dma.iova + at;
     piece.length = static_cast<uint32_t>(
         std::min<uint64_t>(dma.length - at, kPageSize - piece.iova % kPageSize));
     query.address = piece.iova;
     if (device.attached == nullptr) piece.fault = kAbortedSilently;
     f(query, &piece, at, &out);
-    out.pieces.push_back(piece);
     at += piece.length;
   }
   return out;
@@ -55,55 +53,92 @@ Outcome EachPiece(const World& world, const std::vector<Device>& devices, const 
 
 }  // namespace
 
+Translation Stack::Translate(uint32_t device, const WalkQuery& query, TranslationLog* log) {
+  const uint32_t iommu = devices_[device].config.smmu;
+  if (iommu < smmus_.size()) return smmus_[iommu].Translate(device, query, log);
+  if (!IsVtd(iommu)) {  // behind no IOMMU: nothing here lets it reach memory
+    Translation none;
+    none.event = kAbortedSilently;
+    return none;
+  }
+  VtdQuery request;
+  request.sid = static_cast<uint16_t>(query.sid);
+  request.hasPasid = query.hasSsid;
+  request.pasid = query.ssid;
+  request.address = query.address;
+  request.write = query.write;
+  request.privileged = query.privileged;
+  request.instruction = query.instruction;
+  return vtd(iommu).Translate(device, request, log);
+}
+
 Outcome Stack::Dma(const Op& op) {
   onlyAccesses = true;
   return EachPiece(
-      world_, devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t at, Outcome* out) {
+      devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t at, Outcome* out) {
         if (!query.write && out->data.empty()) out->data.resize(op.dma.length);
         // The hardware is asked also where the driver attached nothing: its abort entry must hold.
-        const Device& device = devices_[op.dma.device];
         log_.fetches.clear();
         log_.filled.clear();
-        const Translation t = smmus_[device.config.smmu].Translate(op.dma.device, query, &log_);
-        NoteLog(op.dma.device);
+        const Translation t = Translate(op.dma.device, query, &log_);
+        if (!log_.fetches.empty() || !log_.filled.empty()) NoteLog(op.dma.device);
         piece->fault = t.event;
         if (t.event != 0) {
           if (t.event != kAbortedSilently) Report(op.dma.device, t, piece->length, &out->events);
           return;
         }
-        Locate(t.pa, &piece->backing, &piece->offset);
+        uint64_t backing = 0, offset = 0;
+        Locate(t.pa, &backing, &offset);
+        piece->backing = backing;
+        piece->offset = offset;
         piece->rights = t.rights;
         if (query.write) {
           const uint64_t have =
               std::min<uint64_t>(op.blob.size() > at ? op.blob.size() - at : 0, piece->length);
-          const std::string rest(piece->length - have, '\0');
           memory_.Write(t.pa, op.blob.data() + at, have);
-          memory_.Write(t.pa + have, rest.data(), rest.size());
+          if (have < piece->length) {
+            const std::string rest(piece->length - have, '\0');
+            memory_.Write(t.pa + have, rest.data(), rest.size());
+          }
         } else {
           memory_.Read(t.pa, &out->data[at], piece->length);
         }
-        AccessRow<Concrete> row;
+        AccessRow<Concrete>& row = accesses.emplace_back();
         row.device = op.dma.device + 1;
         row.input = t.input;
         row.length = piece->length;
-        row.backing = piece->backing;
-        row.offset = piece->offset;
+        row.backing = backing;
+        row.offset = offset;
         row.need = query.write ? kWrite : kRead;
         row.rights = t.accessRights;
-        accesses.push_back(row);
       });
 }
 
+// The fault handler: what the recording registers hold goes to the host's log. It runs at every
+// event, so that no fault finds the registers full (docs/TRACE.md 4).
+void Stack::TakeFaults(uint32_t device, std::vector<FaultRecord>* out) {
+  vtd(devices_[device].config.smmu).DrainFaults([&](uint64_t lo, uint64_t hi) {
+    FaultRecord record;
+    record.position = hostLog_++;
+    record.words = {lo, hi, 0, 0};
+    out->push_back(record);
+    EventRow<Concrete> row;
+    row.device = device + 1;
+    row.streamId = hi & 0xffff;
+    row.sequence = record.position;
+    events.push_back(row);
+  });
+}
+
 Outcome Stack::PeekDma(const Op& op) const {
-  Outcome out = EachPiece(world_, devices_, op,
-                          [&](const WalkQuery& query, Piece* piece, uint32_t, Outcome*) {
-                            const Smmu& smmu = smmus_[devices_[op.dma.device].config.smmu];
-                            const Translation t = smmu.Peek(op.dma.device, query);
-                            piece->fault = t.event;
-                            if (t.event != 0) return;
-                            Locate(t.pa, &piece->backing, &piece->offset);
-                            piece->rights = t.rights;
-                          });
+  Outcome out =
+      EachPiece(devices_, op, [&](const WalkQuery& query, Piece* piece, uint32_t, Outcome*) {
+        const Translation t = const_cast<Stack*>(this)->Translate(op.dma.device, query, nullptr);
+        piece->fault = t.event;
+        if (t.event != 0) return;
+        Locate(t.pa, &piece->backing, &piece->offset);
+        piece->rights = t.rights;
+      });
   return out;
 }
 
@@ -126,9 +161,15 @@ void Stack::NoteLog(uint32_t device) {
 void Stack::Report(uint32_t device, const Translation& t, uint32_t length,
                    std::vector<FaultRecord>* out) {
   const uint32_t each = devices_[device].config.transactionBytes;
+  const bool vt_d = IsVtd(devices_[device].config.smmu);
   std::array<uint64_t, 4> words = t.record;
   const bool addressed = (words[0] & 0xff) >= kWalkAbort;
   for (uint32_t at = 0; at < length; at += each == 0 ? length : std::min(each, length - at)) {
+    if (vt_d) {  // a record names the page, so all of a piece look alike
+      vtd(devices_[device].config.smmu).Record(words[0], words[1]);
+      TakeFaults(device, out);
+      continue;
+    }
     if (addressed) words[2] = t.record[2] + at;
     Deliver(device, t.stage2Fault, words, out);
   }

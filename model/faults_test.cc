@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "model/test_driver.h"
+#include "model/vfio_driver.h"
 
 namespace twinwalk::model {
 namespace {
@@ -88,6 +88,28 @@ TEST(Faults, VmidReleasedEarly) {
   });
 }
 
+// Another process takes away what the first has mapped.
+TEST(Faults, M01UnchargesCaller) {
+  Differs(&ModelFaults::m01UnchargesCaller, uint64_t{0}, [](const ModelFaults& faults) {
+    Type1 t(faults);
+    t.d.MapDma(t.container, Type1::kVa, Type1::kIova, 0x4000);
+    const uint32_t passed = t.d.Pass(t.container, 1).fd;
+    t.d.process = 1;
+    EXPECT_EQ(t.d.UnmapDma(passed, Type1::kIova, 0x4000).values[0], 0x4000u);
+    return t.d.Charged(0);
+  });
+}
+
+// What M02 was found with: device memory that the process itself may only read.
+TEST(Faults, M02OnDeviceMemory) {
+  Differs(&ModelFaults::m02PinIgnoresWriteProtection, EFAULT, [](const ModelFaults& faults) -> int {
+    Type1 t(faults);
+    const uint32_t device = t.d.DeviceFd(t.group, "0000:00:10.0").fd;
+    EXPECT_EQ(t.d.Mmap(0x30000000, 0x1000, kProtRead, device).err, 0);
+    return t.d.MapDma(t.container, 0x30000000, 0x7000000, 0x1000).err;
+  });
+}
+
 TEST(Faults, M02PinIgnoresWriteProtection) {
   Differs(&ModelFaults::m02PinIgnoresWriteProtection, EFAULT, [](const ModelFaults& faults) -> int {
     Plain p(faults);
@@ -104,6 +126,23 @@ TEST(Faults, M03SameVmidTwice) {
     p.d.Hwpt(p.iommu, p.dev, other, 1);
     const View<Concrete> view = p.d.GetView();
     return view.tags.size() - 1;  // beside the ASID of `hwpt`
+  });
+}
+
+// Two devices beneath a switch port without ACS, one for each user.
+TEST(Faults, M04MissingAcsIgnored) {
+  Differs(&ModelFaults::m04MissingAcsIgnored, EPERM, [](const ModelFaults& faults) -> int {
+    World world = TwoDevices();
+    world.devices[1].group = world.devices[0].group;
+    world.functions.resize(3);
+    world.functions[0].rid = 0x100, world.functions[0].kind = PciFunction::kDownstreamPort;
+    for (uint32_t i = 1; i < 3; ++i) {
+      world.functions[i].rid = 0x200 + 8 * i, world.functions[i].parent = 1;
+      world.functions[i].driver = PciFunction::kVfio, world.functions[i].device = i;
+    }
+    Driver d(world, faults);
+    EXPECT_EQ(d.Bind(d.OpenDevice(0), d.OpenIommu()).err, 0);
+    return d.Bind(d.OpenDevice(1), d.OpenIommu()).err;
   });
 }
 

@@ -37,6 +37,19 @@ void Backing::FreeFrames(HostMemory* memory) {
   lastKey_ = kNone;
 }
 
+void Backing::CopyTo(HostMemory* memory, Backing* to) const {
+  std::array<char, kPageSize> bytes;
+  for (uint64_t key : order_) {
+    const Chunk& chunk = *chunks_.at(key);
+    for (uint64_t i = 0; i < kChunkPages; ++i) {
+      if (chunk[i] == kNone || memory->At(chunk[i]).bytes == nullptr) continue;
+      memory->Read(chunk[i] * kPageSize, bytes.data(), kPageSize);
+      const uint64_t frame = to->Touch(memory, key * kChunkPages + i, false);
+      memory->Write(frame * kPageSize, bytes.data(), kPageSize);
+    }
+  }
+}
+
 Backing* Backings::Make(uint64_t length) {
   const uint64_t ordinal = ++made_;
   auto backing = std::make_unique<Backing>(ordinal, length);
@@ -52,16 +65,31 @@ void Backings::Release(Backing* backing) {
   live_.erase(backing->ordinal());
 }
 
-uint32_t Process::Install(OpenFile* file) {
-  while (lowest_ < files_.size() && files_[lowest_] != nullptr) ++lowest_;
-  if (lowest_ == files_.size()) files_.push_back(nullptr);
-  files_[lowest_] = file;
+uint32_t Process::Install(OpenFile* file, bool by_ioctl) {
+  while (lowest_ < files_.size() && files_[lowest_].file != nullptr) ++lowest_;
+  if (lowest_ == files_.size()) files_.emplace_back();
+  files_[lowest_] = {file, by_ioctl};
   return kFirstFd + lowest_++;
 }
 
 void Process::Remove(uint32_t fd) {
-  files_[fd - kFirstFd] = nullptr;
+  files_[fd - kFirstFd] = {};
   lowest_ = std::min(lowest_, fd - kFirstFd);
+}
+
+std::vector<uint32_t> Process::Fds(bool only_by_ioctl) const {
+  std::vector<uint32_t> fds;
+  for (uint32_t i = 0; i < files_.size(); ++i)
+    if (files_[i].file != nullptr && (!only_by_ioctl || files_[i].byIoctl))
+      fds.push_back(kFirstFd + i);
+  return fds;
+}
+
+void Process::CopyFds(const Process& parent) {
+  files_ = parent.files_;
+  lowest_ = parent.lowest_;
+  for (Slot& slot : files_)
+    if (slot.file != nullptr) ++slot.file->refs;
 }
 
 Process::Vmas::const_iterator Process::Find(uint64_t address) const {

@@ -18,6 +18,7 @@ namespace twinwalk::model {
 
 struct Context;
 struct Veventq;
+struct FaultQueue;
 
 // Lives while mapped, open or pinned.
 class Backing {
@@ -30,8 +31,10 @@ class Backing {
   // `huge`.
   uint64_t Touch(HostMemory* memory, uint64_t page, bool huge);
   void FreeFrames(HostMemory* memory);
+  void CopyTo(HostMemory* memory, Backing* to) const;  // pages that hold anything
 
-  uint32_t users = 0;  // mappings, open files, pinned runs
+  uint32_t users = 0;   // mappings, open files, pinned runs
+  bool device = false;  // a region of a device: never pinned or charged
 
  private:
   static constexpr uint64_t kChunkPages = 512;
@@ -64,16 +67,33 @@ struct Vma {
   Backing* backing = nullptr;
   uint64_t offset = 0;
   uint32_t prot = 0;
+  bool shared = true;  // false: private anonymous memory, which fork copies
 };
 
-enum class FileKind : uint8_t { kIommufd, kCdev, kVeventq, kMemfd };
+enum class FileKind : uint8_t {
+  kIommufd,
+  kCdev,
+  kVeventq,
+  kMemfd,
+  kFault,
+  kContainer,  // /dev/vfio/vfio
+  kGroup,
+  kDevice,  // a device that was got from its group
+  kEventfd
+};
 struct OpenFile {
   FileKind kind;
-  uint32_t refs = 1;           // descriptors
-  Context* context = nullptr;  // kIommufd; kCdev once bound
-  uint32_t device = 0;         // kCdev
-  Veventq* queue = nullptr;    // kVeventq
-  Backing* backing = nullptr;  // kMemfd
+  uint32_t refs = 1;            // descriptors, and areas that show it (IOAS_MAP_FILE)
+  Context* context = nullptr;   // kIommufd, kContainer; kCdev once bound
+  uint32_t device = 0;          // kCdev, kDevice
+  Veventq* queue = nullptr;     // kVeventq
+  FaultQueue* fault = nullptr;  // kFault
+  Backing* backing = nullptr;   // kMemfd
+  uint32_t group = 0;           // kGroup: index into Stack::groups
+  bool noiommu = false;         // kGroup: opened as one without IOMMU
+  OpenFile* holds = nullptr;    // kDevice: the file of its group
+  uint64_t counter = 0;         // kEventfd
+  bool semaphore = false;       // kEventfd
 };
 
 class Process {
@@ -81,10 +101,18 @@ class Process {
   static constexpr uint32_t kFirstFd = 3;
 
   OpenFile* File(uint32_t fd) const {
-    return fd >= kFirstFd && fd - kFirstFd < files_.size() ? files_[fd - kFirstFd] : nullptr;
+    return fd >= kFirstFd && fd - kFirstFd < files_.size() ? files_[fd - kFirstFd].file : nullptr;
   }
-  uint32_t Install(OpenFile* file);  // lowest free descriptor
+  // Lowest free descriptor. by_ioctl: exec closes it.
+  uint32_t Install(OpenFile* file, bool by_ioctl = false);
   void Remove(uint32_t fd);
+  // Open descriptors, ascending: those that exec closes, or all.
+  std::vector<uint32_t> Fds(bool only_by_ioctl) const;
+  void CopyFds(const Process& parent);  // they count in their files
+
+  bool alive = true;
+  bool ended = false;         // it exited, and is not born again
+  uint64_t memlockPages = 0;  // RLIMIT_MEMLOCK, in 4 KiB pages
 
   using Vmas = absl::btree_map<uint64_t, Vma>;  // by base
   // The mapping that contains `address`.
@@ -96,8 +124,12 @@ class Process {
   const Vmas& vmas() const { return vmas_; }
 
  private:
-  std::vector<OpenFile*> files_;  // by fd - kFirstFd
-  uint32_t lowest_ = 0;           // no free slot below
+  struct Slot {
+    OpenFile* file = nullptr;
+    bool byIoctl = false;
+  };
+  std::vector<Slot> files_;  // by fd - kFirstFd
+  uint32_t lowest_ = 0;      // no free slot below
   Vmas vmas_;
 };
 

@@ -10,7 +10,8 @@ namespace {
 constexpr uint64_t kAddressEnd = uint64_t{1} << 48;
 constexpr uint64_t kMostMemfd = uint64_t{1} << 40;
 constexpr uint64_t kMostWrite = 1 << 16;
-constexpr uint32_t kPollIn = 0x41;       // IN, RDNORM
+constexpr uint32_t kPollIn = 0x41;  // IN, RDNORM
+constexpr uint32_t kPollOut = 4;
 constexpr uint32_t kPollAlways = 0x145;  // and OUT, WRNORM
 constexpr uint32_t kPollNval = 0x20;
 
@@ -50,8 +51,8 @@ Outcome OpenNode(Stack* stack, const Op& op) {
   if (op.open.node == static_cast<uint32_t>(Node::kIommu)) {
     file = stack->OpenContext();
   } else {
-    if (op.open.node != static_cast<uint32_t>(Node::kVfioCdev) ||
-        op.open.device >= stack->devices().size())
+    if (op.open.node != static_cast<uint32_t>(Node::kVfioCdev)) return OpenVfioNode(stack, op);
+    if (op.open.device >= stack->devices().size() || !HasIommu(stack->world(), op.open.device))
       return Fail(ENOENT);
     file = stack->NewFile(FileKind::kCdev);
     file->device = op.open.device;
@@ -81,8 +82,12 @@ Outcome DupFd(Stack* stack, const Op& op) {
 }
 
 Outcome ReadFd(Stack* stack, const Op& op) {
-  const OpenFile* file = stack->process(op.process).File(op.fd);
+  OpenFile* file = stack->process(op.process).File(op.fd);
   if (file == nullptr) return Fail(EBADF);
+  if (file->kind == FileKind::kEventfd) return ReadEventfd(file, op);
+  if (IsDevice(*file) && op.read.positional != 0)
+    return AccessRegion(stack, file, op.read.offset, op.read.count, op.read.bufWritable);
+  if (file->kind == FileKind::kFault) return ReadFault(op);
   if (file->kind != FileKind::kVeventq) return Fail(EINVAL);
   if (op.read.positional != 0 && op.read.offset != 0) return Fail(ESPIPE);
   if (op.read.count < 8) return Fail(EINVAL);
@@ -97,6 +102,11 @@ Outcome PollFd(Stack* stack, const Op& op) {
   } else if (file->kind == FileKind::kVeventq) {
     const bool waiting = !file->queue->records.empty() || file->queue->lost;
     out.ret = waiting ? op.poll.events & kPollIn : 0;
+  } else if (file->kind == FileKind::kFault) {
+    out.ret = op.poll.events & kPollOut;
+  } else if (file->kind == FileKind::kEventfd) {
+    const uint32_t full = file->counter >= ~uint64_t{0} - 1 ? 0 : 4;
+    out.ret = op.poll.events & ((file->counter != 0 ? 1 : 0) | full);
   } else {
     out.ret = op.poll.events & kPollAlways;
   }
@@ -114,21 +124,30 @@ Outcome MapMemory(Stack* stack, const Op& op) {
       if (a.length % kPageSize != 0 || a.shared != 1) return Fail(EINVAL);
       return Fail((a.prot & kProtExec) != 0 ? EPERM : ENXIO);
     }
-    if (file->kind != FileKind::kMemfd) return Fail(ENODEV);
+    if (file->kind != FileKind::kMemfd && !IsDevice(*file)) return Fail(ENODEV);
   }
   if (a.length == 0 || a.base % kPageSize != 0 || a.offset % kPageSize != 0) return Fail(EINVAL);
   if (a.length > kAddressEnd || a.base > kAddressEnd - RoundUp(a.length)) return Fail(ENOMEM);
   const uint64_t length = RoundUp(a.length);
   if (process.Overlaps(a.base, a.base + (length - 1))) return Fail(EEXIST);
-  if (file != nullptr) {
-    const uint64_t size = file->backing->length();
-    if (a.shared != 1 || length > size || a.offset > size - length) return Fail(EINVAL);
-  }
   Vma vma;
   vma.last = a.base + (length - 1);
-  vma.backing = file != nullptr ? file->backing : stack->backings().Make(length);
-  vma.offset = file != nullptr ? a.offset : 0;
   vma.prot = a.prot;
+  if (file == nullptr) {
+    vma.backing = stack->backings().Make(length);
+    vma.shared = a.shared == 1;
+  } else if (a.shared != 1) {
+    return Fail(EINVAL);
+  } else if (IsDevice(*file)) {
+    vma.backing = RegionMemory(stack, file, a.offset, length);
+    if (vma.backing == nullptr) return Fail(EINVAL);
+    vma.offset = a.offset & ((uint64_t{1} << 40) - 1);
+  } else {
+    vma.backing = file->backing;
+    vma.offset = a.offset;
+    const uint64_t size = file->backing->length();
+    if (length > size || a.offset > size - length) return Fail(EINVAL);
+  }
   ++vma.backing->users;
   process.Map(a.base, vma);
   Outcome out;

@@ -3,16 +3,37 @@
 #include <cstring>
 
 #include "model/front.h"
+#include "model/maps.h"
 
 namespace twinwalk::model {
 namespace {
 
 constexpr uint64_t kTop = ~uint64_t{0};
-enum MapFlags : uint32_t { kFixedIova = 1, kWriteable = 2, kReadable = 4 };
 constexpr uint64_t kMostOut = 1 << 16;  // bytes of a user's buffer that are written at once
 
 void Put32(std::string* bytes, size_t at, uint32_t value) {
   std::memcpy(&(*bytes)[at], &value, 4);
+}
+
+void Put64(std::string* bytes, size_t at, uint64_t value) {
+  std::memcpy(&(*bytes)[at], &value, 8);
+}
+
+// Sheet 20.2: flags, __reserved, idr[6], iidr, aidr.
+std::string SmmuInfo(const SmmuConfig& smmu) {
+  std::string info(40, '\0');
+  for (int i = 0; i < 6; ++i) Put32(&info, 8 + i * 4, smmu.idr[i]);
+  Put32(&info, 32, smmu.iidr);
+  Put32(&info, 36, smmu.aidr);
+  return info;
+}
+// Sheet 20.1: flags (the erratum), __reserved, cap, ecap.
+std::string VtdInfo(const VtdConfig& vtd) {
+  std::string info(24, '\0');
+  Put32(&info, 0, 1);
+  Put64(&info, 8, vtd.cap);
+  Put64(&info, 16, vtd.ecap);
+  return info;
 }
 
 }  // namespace
@@ -32,43 +53,18 @@ Outcome IoasMap(Stack* stack, Context* context, const Op& op) {
   const Frame frame(op, 40);
   if (frame.error() != 0) return Fail(frame.error());
   const IoasMapArgs& a = op.ioasMap;
-  if ((a.flags & ~7u) != 0 || a.reserved != 0) return Fail(EOPNOTSUPP);
-  if (a.iova == kTop || a.length == kTop) return Fail(EOVERFLOW);
-  if ((a.flags & (kWriteable | kReadable)) == 0) return Fail(EINVAL);
+  if (const int error = CheckMapArgs(a.flags, a.reserved, {a.iova, a.length})) return Fail(error);
   Ioas* ioas = context->FindAs<Ioas>(a.ioasId);
   if (ioas == nullptr) return Fail(ENOENT);
   if (a.userVa + a.length < a.userVa && !stack->faults().m07UserRangeWraps) return Fail(EOVERFLOW);
   if (a.length == 0 || a.length > kTop - kPageSize) return Fail(EINVAL);
-
-  uint64_t iova = a.iova;
-  const int error = (a.flags & kFixedIova) != 0
-                        ? ioas->space.CheckFixed(iova, a.length, a.userVa)
-                        : ioas->space.Place(a.length, a.userVa, stack->faults(), &iova);
-  if (error != 0) return Fail(error);
-
-  const ProcessConfig& process = stack->world().processes[op.process];
-  Area area;
-  area.first = iova;
-  area.last = iova + (a.length - 1);
-  area.process = op.process;
-  area.va = a.userVa;
-  area.rights =
-      ((a.flags & kReadable) != 0 ? kRead : 0) | ((a.flags & kWriteable) != 0 ? kWrite : 0);
-  area.account = process.ipcLock ? 0 : uint64_t{process.uid} + 1;
-  if (!ioas->hwpts.empty()) {
-    const int pin = stack->Pin(&area);
-    if (pin != 0) return Fail(pin);
-  }
-  if (frame.CanRespond() && stack->AllocationFails()) {
-    stack->Unpin(&area);
-    return Fail(ENOMEM);
-  }
-  const Area& placed = ioas->space.areas().emplace(iova, std::move(area)).first->second;
-  for (Hwpt* hwpt : ioas->hwpts) stack->ShowArea(hwpt, placed);
-  if (!frame.CanRespond()) return Fail(EFAULT);  // the mapping stays
   Outcome out;
-  out.values[0] = iova;
-  return out;
+  out.values[0] = a.iova;
+  Area area = NewArea(stack, *context, op.process, a.userVa, nullptr, RightsOfFlags(a.flags));
+  const int error = MapArea(stack, ioas, std::move(area), a.length, (a.flags & kFixedIova) != 0,
+                            frame.CanRespond(), &out.values[0]);
+  if (error != 0) return Fail(error);
+  return frame.CanRespond() ? out : Fail(EFAULT);  // the mapping stays
 }
 
 Outcome IoasUnmap(Stack* stack, Context* context, const Op& op) {
@@ -85,15 +81,8 @@ Outcome IoasUnmap(Stack* stack, Context* context, const Op& op) {
   Ioas* ioas = context->FindAs<Ioas>(a.ioasId);
   if (ioas == nullptr) return Fail(ENOENT);
 
-  // Ascending; a failure at the upper edge leaves what went before unmapped (6.8).
   uint64_t bytes = 0;
-  for (;;) {
-    const auto area = ioas->space.FirstMeeting(a.iova, last);
-    if (area == ioas->space.areas().end()) break;
-    if (area->first < a.iova || area->second.last > last) return Fail(ENOENT);
-    bytes += area->second.last - area->first + 1;
-    stack->RemoveArea(ioas, area);
-  }
+  if (const int error = UnmapRange(stack, ioas, a.iova, last, &bytes)) return Fail(error);
   if (bytes == 0 && !all) return Fail(ENOENT);
   if (!frame.CanRespond()) return Fail(EFAULT);
   Outcome out;
@@ -129,18 +118,18 @@ Outcome GetHwInfo(Stack* stack, Context* context, const Op& op) {
   if ((a.flags & ~1u) != 0 || (a.maxPasidAndReserved >> 8) != 0) return Fail(EOPNOTSUPP);
   const DeviceObject* device = context->FindAs<DeviceObject>(a.devId);
   if (device == nullptr) return Fail(ENOENT);
-  if ((a.flags & 1) != 0 && a.dataType != 0 && a.dataType != 2) return Fail(EOPNOTSUPP);
+  const uint32_t iommu = stack->device(device->device).config.smmu;
+  const bool vtd = stack->IsVtd(iommu);
+  const uint32_t type = vtd ? 1 : 2;
+  if ((a.flags & 1) != 0 && a.dataType != 0 && a.dataType != type) return Fail(EOPNOTSUPP);
   if (a.bufWritable < a.dataLen) return Fail(EFAULT);
   if (!frame.CanRespond()) return Fail(EFAULT);
-  const SmmuConfig& smmu = stack->smmu(stack->device(device->device).config.smmu).config();
-  std::string info(40, '\0');  // flags, __reserved, idr[6], iidr, aidr (20.2)
-  for (int i = 0; i < 6; ++i) Put32(&info, 8 + i * 4, smmu.idr[i]);
-  Put32(&info, 32, smmu.iidr);
-  Put32(&info, 36, smmu.aidr);
+  std::string info =
+      vtd ? VtdInfo(stack->vtd(iommu).config()) : SmmuInfo(stack->smmu(iommu).config());
   Outcome out;
+  out.values = {info.size(), type, 8};
   info.resize(std::min<uint64_t>(a.dataLen, kMostOut), '\0');
   out.out = std::move(info);
-  out.values = {40, 2, 8};
   return out;
 }
 

@@ -23,11 +23,12 @@ bool AllowedSte(uint64_t ste0, uint64_t ste1) {
 
 // The optional fields of HWPT_ALLOC as the kernel sees them.
 struct HwptFields {
-  uint32_t dataType, dataLen;
+  uint32_t dataType, dataLen, faultId;
   uint64_t dataPtr;
   HwptFields(const Frame& frame, const HwptAllocArgs& a)
       : dataType(static_cast<uint32_t>(frame.Field(24, 4, a.dataType))),
         dataLen(static_cast<uint32_t>(frame.Field(28, 4, a.dataLen))),
+        faultId(static_cast<uint32_t>(frame.Field(40, 4, a.faultId))),
         dataPtr(frame.Field(32, 8, a.dataPtr)) {}
 };
 
@@ -37,21 +38,35 @@ Outcome MadeId(uint32_t id) {
   return out;
 }
 
+// Sheet 9.7: where the faults of an HWPT go.
+FaultQueue* FaultOf(Context* context, uint32_t flags, const HwptFields& fields) {
+  return (flags & kFaultIdValid) != 0 ? context->FindAs<FaultQueue>(fields.faultId) : nullptr;
+}
+template <class T>
+void SetFault(T* hwpt, FaultQueue* fault) {
+  hwpt->fault = fault;
+  if (fault != nullptr) ++fault->hwpts;
+}
+
 // Sheet 9.3.
 Outcome AllocPaging(Stack* stack, Context* context, const Frame& frame, uint32_t smmu, Ioas* ioas,
                     uint32_t flags, const HwptFields& fields) {
   constexpr uint32_t kAll = kNestParent | kDirtyTracking | kFaultIdValid | kPasid;
   const bool nest = (flags & kNestParent) != 0;
   if ((flags & ~kAll) != 0 || (flags & kDirtyTracking) != 0) return Fail(EOPNOTSUPP);
-  if (nest && (flags & (kPasid | kFaultIdValid)) != 0) return Fail(EOPNOTSUPP);
+  if (nest && ((flags & (kPasid | kFaultIdValid)) != 0 || stack->IsVtd(smmu)))
+    return Fail(EOPNOTSUPP);
   if (fields.dataLen != 0) return Fail(EOPNOTSUPP);
+  FaultQueue* fault = FaultOf(context, flags, fields);
   int error = 0;
-  const Hwpt* hwpt = stack->MakeHwpt(context, ioas, smmu, flags, false, &error, [&] {
-    if ((flags & kFaultIdValid) != 0) return ENOENT;  // there are no fault queues here
+  Hwpt* hwpt = stack->MakeHwpt(context, ioas, smmu, flags, false, &error, [&] {
+    if ((flags & kFaultIdValid) != 0 && fault == nullptr) return ENOENT;
     if (!frame.CanRespond()) return EFAULT;
     return stack->AllocationFails() ? ENOMEM : 0;
   });
-  return hwpt == nullptr ? Fail(error) : MadeId(hwpt->id);
+  if (hwpt == nullptr) return Fail(error);
+  SetFault(hwpt, fault);
+  return MadeId(hwpt->id);
 }
 
 // Sheet 9.5.
@@ -65,7 +80,8 @@ Outcome AllocNested(Stack* stack, Context* context, const Frame& frame, uint32_t
   uint64_t ste[2];
   std::memcpy(ste, buffer.data(), sizeof ste);
   if (!AllowedSte(ste[0], ste[1])) return Fail(EIO);
-  if ((flags & kFaultIdValid) != 0) return Fail(ENOENT);
+  FaultQueue* fault = FaultOf(context, flags, fields);
+  if ((flags & kFaultIdValid) != 0 && fault == nullptr) return Fail(ENOENT);
   if (!frame.CanRespond()) return Fail(EFAULT);
   if (stack->AllocationFails()) return Fail(ENOMEM);
   Nested* nested = context->Add(std::make_unique<Nested>());
@@ -73,6 +89,7 @@ Outcome AllocNested(Stack* stack, Context* context, const Frame& frame, uint32_t
   nested->ste0 = ste[0];
   nested->ste1 = ste[1];
   ++viommu->nesteds;
+  SetFault(nested, fault);
   return MadeId(nested->id);
 }
 
@@ -112,8 +129,11 @@ Outcome HwptAlloc(Stack* stack, Context* context, const Op& op) {
   switch (target->type) {
     case ObjectType::kIoas:
       return AllocPaging(stack, context, frame, smmu, static_cast<Ioas*>(target), a.flags, fields);
-    case ObjectType::kHwpt:  // this driver nests through vIOMMUs only
-      return Fail(EOPNOTSUPP);
+    case ObjectType::kHwpt:
+      // SMMUv3 nests through vIOMMUs only; VT-d also here, on a nest parent, of which it has none.
+      if (!stack->IsVtd(smmu) || (a.flags & ~(kFaultIdValid | kPasid)) != 0)
+        return Fail(EOPNOTSUPP);
+      return Fail(fields.dataLen == 0 ? EOPNOTSUPP : EINVAL);
     case ObjectType::kViommu:
       return AllocNested(stack, context, frame, smmu, static_cast<Viommu*>(target), a.flags,
                          fields);
@@ -121,6 +141,7 @@ Outcome HwptAlloc(Stack* stack, Context* context, const Op& op) {
     case ObjectType::kNested:
     case ObjectType::kVdevice:
     case ObjectType::kVeventq:
+    case ObjectType::kFault:
       break;
   }
   return Fail(EINVAL);
@@ -134,7 +155,8 @@ Outcome ViommuAlloc(Stack* stack, Context* context, const Op& op) {
   const DeviceObject* device = context->FindAs<DeviceObject>(a.devId);
   if (device == nullptr) return Fail(ENOENT);
   const uint32_t smmu = stack->device(device->device).config.smmu;
-  if (a.type != 1 || !stack->smmu(smmu).config().canNest) return Fail(EOPNOTSUPP);
+  if (a.type != 1 || stack->IsVtd(smmu) || !stack->smmu(smmu).config().canNest)
+    return Fail(EOPNOTSUPP);
   Hwpt* parent = context->FindAs<Hwpt>(a.hwptId);
   if (parent == nullptr) return Fail(ENOENT);
   if (!parent->nestParent || parent->smmu != smmu) return Fail(EINVAL);
@@ -193,7 +215,7 @@ Outcome VeventqAlloc(Stack* stack, Context* context, const Op& op) {
   OpenFile* file = stack->NewFile(FileKind::kVeventq);
   file->queue = queue;
   Outcome out = MadeId(queue->id);
-  out.fd = stack->process(op.process).Install(file);
+  out.fd = stack->process(op.process).Install(file, true);
   return out;
 }
 

@@ -10,10 +10,9 @@ constexpr uint32_t kPasidValid = 1;
 // Devices of one group that are attached to something, other than `index`.
 template <class F>
 void EachAttachedPeer(Stack* stack, uint32_t index, F&& f) {
-  const uint32_t group = stack->device(index).config.group;
-  for (uint32_t i = 0; i < stack->devices().size(); ++i) {
+  for (uint32_t i : stack->group_of(index).devices) {
     const Device& other = stack->device(i);
-    if (i != index && other.config.group == group && other.attached != nullptr) f(i, other);
+    if (i != index && other.attached != nullptr) f(i, other);
   }
 }
 
@@ -39,9 +38,15 @@ int CheckAttach(Stack* stack, uint32_t index, Object* target) {
   });
   if (error != 0) return error;
   const World& world = stack->world();
-  if (world.swMsiFirst > world.swMsiLast || stack->faults().m47AttachIgnoresMsiConflict) return 0;
-  Space& space = Stack::PagingOf(target)->ioas->space;
-  return space.MeetsArea(world.swMsiFirst, world.swMsiLast) ? EADDRINUSE : 0;
+  uint64_t first = 0, last = 0;
+  if (stack->MsiWindow(index, &first, &last) && !stack->faults().m47AttachIgnoresMsiConflict) {
+    Space& space = Stack::PagingOf(target)->ioas->space;
+    if (space.MeetsArea(first, last)) return EADDRINUSE;
+    if (space.MeetsAllowed(first, last)) return EADDRINUSE;
+  }
+  // VT-d wants page requests of a device whose faults have a queue, and none of ours makes them.
+  const bool queue = target->type == ObjectType::kHwpt && static_cast<Hwpt*>(target)->fault;
+  return queue && device.config.smmu >= world.smmus.size() ? ENODEV : 0;
 }
 
 // What an attach to an IOAS uses: its automatic HWPT on this SMMU, or a new one.
@@ -66,28 +71,43 @@ Outcome BindIommufd(Stack* stack, OpenFile* file, const Op& op) {
   if (frame.error() != 0) return Fail(frame.error());
   const BindArgs& a = op.bind;
   if (static_cast<int32_t>(a.iommufd) < 0 || (a.flags & ~1u) != 0) return Fail(EINVAL);
+  if (file->kind != FileKind::kCdev) return Fail(EINVAL);
+  if (stack->group_of(file->device).file != nullptr) return Fail(EBUSY);
   if (file->context != nullptr) return Fail(EINVAL);
   if ((a.flags & 1) != 0) return Fail(EINVAL);  // a token, and no SR-IOV here
   const OpenFile* iommufd = stack->process(op.process).File(a.iommufd);
-  if (iommufd == nullptr) return Fail(EBADF);
+  if (iommufd == nullptr) return Fail(IsStandardStream(a.iommufd) ? kEBADFD : EBADF);
   if (iommufd->kind != FileKind::kIommufd) return Fail(kEBADFD);
   Device& device = stack->device(file->device);
   if (device.file != nullptr) return Fail(EINVAL);
-  Context* context = iommufd->context;
-  for (const Device& other : stack->devices())
-    if (other.config.group == device.config.group && other.context != nullptr &&
-        other.context != context)
-      return Fail(EPERM);
+  if (const int error = CheckBind(stack, file->device, iommufd->context)) return Fail(error);
   if (!frame.CanWrite(16)) return Fail(EFAULT);  // bound and unbound again
-  DeviceObject* object = context->Add(std::make_unique<DeviceObject>());
-  object->device = file->device;
+  BindDevice(stack, file->device, iommufd->context);
   device.file = file;
-  device.context = file->context = context;
+  file->context = iommufd->context;
+  Outcome out;
+  out.id = device.object->id;
+  return out;
+}
+
+int CheckBind(Stack* stack, uint32_t index, const Context* context) {
+  const World& world = stack->world();
+  if (!world.allowUnsafeInterrupts && !IsolatesMsi(world, index)) return EPERM;
+  if (!stack->group_of(index).viable) return EPERM;
+  for (uint32_t i : stack->group_of(index).devices) {
+    const Context* owner = stack->device(i).context;
+    if (owner != nullptr && owner != context) return EPERM;
+  }
+  return 0;
+}
+
+void BindDevice(Stack* stack, uint32_t index, Context* context) {
+  DeviceObject* object = context->Add(std::make_unique<DeviceObject>());
+  object->device = index;
+  Device& device = stack->device(index);
+  device.context = context;
   device.object = object;
   ++context->holders;
-  Outcome out;
-  out.id = object->id;
-  return out;
 }
 
 Outcome AttachIommufdPt(Stack* stack, OpenFile* file, const Op& op) {
@@ -106,20 +126,7 @@ Outcome AttachIommufdPt(Stack* stack, OpenFile* file, const Op& op) {
     return Fail(EINVAL);
   if (pasid) return Fail(a.pasid >= uint32_t{1} << 31 ? ENOSPC : EINVAL);
   const bool can_respond = frame.CanWrite(12);
-  if (target->type == ObjectType::kIoas) {
-    int error = 0;
-    target = ChooseAutomatic(stack, index, static_cast<Ioas*>(target), can_respond, &error);
-    if (target == nullptr) return Fail(error);
-  }
-  if (target != device.attached) {
-    const int error = CheckAttach(stack, index, target);
-    if (error != 0) return Fail(error);
-    const bool replace = device.attached != nullptr;
-    stack->SetAttached(index, target);
-    if (replace)
-      EachAttachedPeer(stack, index,
-                       [&](uint32_t i, const Device&) { stack->SetAttached(i, target); });
-  }
+  if (const int error = AttachDevice(stack, index, can_respond, &target)) return Fail(error);
   if (!can_respond) {
     stack->Detach(index);
     return Fail(EFAULT);
@@ -127,6 +134,23 @@ Outcome AttachIommufdPt(Stack* stack, OpenFile* file, const Op& op) {
   Outcome out;
   out.id = target->id;
   return out;
+}
+
+int AttachDevice(Stack* stack, uint32_t index, bool may_fail, Object** target) {
+  Device& device = stack->device(index);
+  if ((*target)->type == ObjectType::kIoas) {
+    int error = 0;
+    *target = ChooseAutomatic(stack, index, static_cast<Ioas*>(*target), may_fail, &error);
+    if (*target == nullptr) return error;
+  }
+  if (*target == device.attached) return 0;
+  if (const int error = CheckAttach(stack, index, *target)) return error;
+  const bool replace = device.attached != nullptr;
+  stack->SetAttached(index, *target);
+  if (replace)
+    EachAttachedPeer(stack, index,
+                     [&](uint32_t i, const Device&) { stack->SetAttached(i, *target); });
+  return 0;
 }
 
 Outcome DetachIommufdPt(Stack* stack, OpenFile* file, const Op& op) {

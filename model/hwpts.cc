@@ -4,6 +4,7 @@
 #include <bit>
 #include <cerrno>
 
+#include "model/frame_batch.h"
 #include "model/stack.h"
 #include "traces/check.h"
 
@@ -26,8 +27,9 @@ void SetBit(std::vector<uint64_t>* bits, uint32_t n) {
 // From 1; 0 when there is none.
 uint16_t Stack::LowestFreeTag(uint32_t smmu, bool vmid) {
   const std::vector<uint64_t>& bits = vmid ? vmids_[smmu] : asids_[smmu];
-  const SmmuConfig& config = world_.smmus[smmu];
-  const uint32_t limit = vmid ? config.vmidLimit : config.asidLimit;
+  const uint32_t limit = IsVtd(smmu) ? vtd(smmu).config().didLimit
+                         : vmid      ? world_.smmus[smmu].vmidLimit
+                                     : world_.smmus[smmu].asidLimit;
   if (faults_.m03SameVmidTwice && vmid) return limit > 1 ? 1 : 0;
   for (uint32_t word = 0; word * 64 < limit; ++word) {
     const uint64_t used = (word < bits.size() ? bits[word] : 0) | (word == 0 ? 1 : 0);
@@ -39,8 +41,9 @@ uint16_t Stack::LowestFreeTag(uint32_t smmu, bool vmid) {
 }
 
 void Stack::ReleaseTag(Hwpt* hwpt) {
-  std::vector<uint64_t>& bits = hwpt->nestParent ? vmids_[hwpt->smmu] : asids_[hwpt->smmu];
-  const uint32_t tag = hwpt->nestParent ? hwpt->vmid : hwpt->asid;
+  const bool second = hwpt->second_stage();
+  std::vector<uint64_t>& bits = second ? vmids_[hwpt->smmu] : asids_[hwpt->smmu];
+  const uint32_t tag = second ? hwpt->vmid : hwpt->asid;
   bits[tag / 64] &= ~(uint64_t{1} << tag % 64);
   MicroStep<uint64_t> step;
   step.kind = MicroStepKind::kTagFreed;
@@ -54,7 +57,7 @@ void Stack::ReleaseTag(Hwpt* hwpt) {
 
 int Stack::PinAll(Ioas* ioas) {
   for (auto it = ioas->space.areas().begin(); it != ioas->space.areas().end(); ++it) {
-    const int error = Pin(&it->second);
+    const int error = PinToMap(&it->second);
     if (error == 0) continue;
     for (auto done = ioas->space.areas().begin(); done != it; ++done) Unpin(&done->second);
     return error;
@@ -64,14 +67,20 @@ int Stack::PinAll(Ioas* ioas) {
 
 Hwpt* Stack::Prepare(Context* context, Ioas* ioas, uint32_t smmu, uint32_t flags, bool automatic,
                      int* error) {
-  const bool nest = (flags & 1) != 0;
-  const uint16_t tag = LowestFreeTag(smmu, nest);
-  *error = nest ? ENOSPC : EBUSY;
+  const bool nest = (flags & 1) != 0, vt_d = IsVtd(smmu), second = nest || vt_d;
+  const VtdTables tables = vt_d ? vtd(smmu).tables() : VtdTables{};
+  *error = EOPNOTSUPP;
+  if (tables.levels == 0) return nullptr;
+  const uint16_t tag = LowestFreeTag(smmu, second);
+  *error = second ? ENOSPC : EBUSY;
   if (tag == 0) return nullptr;
-  const uint64_t bits = nest ? static_cast<uint64_t>(smmus_[smmu].OutputBits()) : kStage1Bits;
+  const uint64_t bits = vt_d   ? static_cast<uint64_t>(tables.inputBits)
+                        : nest ? static_cast<uint64_t>(smmus_[smmu].OutputBits())
+                               : kStage1Bits;
   *error = EADDRINUSE;
   if (!ioas->space.AllAligned(kPageSize)) return nullptr;
   if (ioas->space.MeetsArea(uint64_t{1} << bits, ~uint64_t{0})) return nullptr;
+  if (ioas->space.MeetsAllowed(uint64_t{1} << bits, ~uint64_t{0})) return nullptr;
   if (ioas->hwpts.empty()) {
     *error = PinAll(ioas);
     if (*error != 0) return nullptr;
@@ -82,14 +91,17 @@ Hwpt* Stack::Prepare(Context* context, Ioas* ioas, uint32_t smmu, uint32_t flags
   hwpt->nestParent = nest;
   hwpt->automatic = automatic;
   hwpt->allowPasid = (flags & 8) != 0;
-  (nest ? hwpt->vmid : hwpt->asid) = tag;
-  SetBit(nest ? &vmids_[smmu] : &asids_[smmu], tag);
-  hwpt->table.emplace(&memory_, nest ? TableStage::kStage2 : TableStage::kStage1,
-                      static_cast<int>(bits));
+  (second ? hwpt->vmid : hwpt->asid) = tag;
+  SetBit(second ? &vmids_[smmu] : &asids_[smmu], tag);
+  if (vt_d)
+    hwpt->table.emplace(&memory_, tables);
+  else
+    hwpt->table.emplace(&memory_, nest ? TableStage::kStage2 : TableStage::kStage1,
+                        static_cast<int>(bits));
   ioas->hwpts.push_back(hwpt);
   ioas->space.set_alignment(kPageSize);
   ioas->space.Reserve(uint64_t{1} << bits, ~uint64_t{0}, hwpt);
-  if (!nest) WriteCd(hwpt);
+  if (!second) WriteCd(hwpt);
   MicroStep<uint64_t> step;
   step.kind = MicroStepKind::kTagAllocated;
   step.tag = TagOf(hwpt);
@@ -126,16 +138,17 @@ void Stack::DestroyHwpt(Hwpt* hwpt) {
   if (!faults_.vmidReleasedEarly) InvalidateTag(hwpt);
   if (ioas->hwpts.empty()) {
     for (auto& [first, area] : ioas->space.areas()) Unpin(&area);
-    ioas->space.set_alignment(1);
+    ioas->space.set_alignment(ioas->space.least_alignment());
   }
   ioas->space.Unreserve(hwpt);
+  if (hwpt->fault != nullptr) --hwpt->fault->hwpts;
   MicroStep<uint64_t> step;
   step.kind = MicroStepKind::kTableFrameFreed;
   step.tag = TagOf(hwpt);
   step.last = (uint64_t{1} << hwpt->table->input_bits()) - 1;
   Announce(step);
   hwpt->table->FreeAll();
-  if (!hwpt->nestParent) memory_.Free(hwpt->cdFrame);
+  if (!hwpt->second_stage()) memory_.Free(hwpt->cdFrame);
   ReleaseTag(hwpt);
   FindContext(hwpt->context)->Remove(hwpt->id, false);
 }
@@ -148,10 +161,19 @@ void Stack::ShowArea(Hwpt* hwpt, const Area& area) {
   for (const Run& run : area.runs) {
     const uint64_t page = run.offset / kPageSize;
     const uint64_t pages = (run.last - run.first) / kPageSize + 1;
-    hwpt->table->Map(run.first, pages, rights,
-                     [&](uint64_t i) { return run.backing->Touch(&memory_, page + i, false); });
+    hwpt->table->set_large_leaves(hwpt->ioas->space.large_pages());
+    FrameBatch batch(run.first, faults_.m12CarryCounts);
+    const auto put = [&](uint64_t at, uint64_t frame, uint64_t count) {
+      hwpt->table->Map(at, count, rights, [&](uint64_t i) { return frame + i; });
+    };
+    for (uint64_t i = 0; i < pages; ++i)
+      batch.Add(run.backing->Touch(&memory_, page + i, false), put);
+    batch.Finish(put);
     AnnounceRun(MicroStepKind::kMapVisible, hwpt, run, rights);
   }
+  // In caching mode the unit may remember that nothing was there (VT-d sheet 9).
+  if (!area.runs.empty() && IsVtd(hwpt->smmu) && vtd(hwpt->smmu).caching_mode())
+    vtd(hwpt->smmu).InvalidateRange(hwpt->vmid, area.first, area.last, true);
 }
 
 void Stack::HideArea(Hwpt* hwpt, const Area& area, std::vector<FreedTable>* freed) {
@@ -181,10 +203,11 @@ void Stack::RemoveArea(Ioas* ioas, Space::Areas::iterator at) {
   for (size_t i = 0; i < freed.size(); ++i) HideArea(ioas->hwpts[i], area, &freed[i]);
   if (faults_.unpinBeforeInvDone) Unpin(&area);
   if (!faults_.m36PagesFreedBeforeFlush)
-    for (Hwpt* hwpt : ioas->hwpts) InvalidateRange(hwpt, area.first, area.last);
+    for (size_t i = 0; i < freed.size(); ++i)
+      InvalidateRange(ioas->hwpts[i], area.first, area.last, !freed[i].empty());
   Unpin(&area);
   for (size_t i = 0; i < freed.size(); ++i) FreeTables(ioas->hwpts[i], freed[i]);
-  ioas->space.areas().erase(at);
+  ForgetArea(ioas, at);
 }
 
 // ---- Invalidations
@@ -198,11 +221,16 @@ uint64_t Stack::WrongVmid(const Hwpt* hwpt) const {
   return hwpt->vmid + 1u;
 }
 
-void Stack::InvalidateRange(Hwpt* hwpt, uint64_t first, uint64_t last) {
-  Smmu& smmu = smmus_[hwpt->smmu];
+void Stack::InvalidateRange(Hwpt* hwpt, uint64_t first, uint64_t last, bool tables) {
   const uint64_t vmid =
-      faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
+      faults_.invalidateWrongVmid && hwpt->second_stage() ? WrongVmid(hwpt) : hwpt->vmid;
   const uint64_t end = faults_.m28LastPageNotFlushed ? last - (kPageSize - 1) : last + 1;
+  if (IsVtd(hwpt->smmu)) {
+    if (end != first)
+      vtd(hwpt->smmu).InvalidateRange(static_cast<uint16_t>(vmid), first, end - 1, tables);
+    return;
+  }
+  Smmu& smmu = smmus_[hwpt->smmu];
   uint64_t pages = (end - first) / kPageSize;
   const bool ranged = (smmu.config().idr[3] >> 10 & 1) != 0;  // RIL
   if (!ranged && pages > kMostSingle) return InvalidateTag(hwpt);
@@ -235,9 +263,10 @@ void Stack::InvalidateRange(Hwpt* hwpt, uint64_t first, uint64_t last) {
 }
 
 void Stack::InvalidateTag(Hwpt* hwpt) {
-  Smmu& smmu = smmus_[hwpt->smmu];
   const uint64_t vmid =
-      faults_.invalidateWrongVmid && hwpt->nestParent ? WrongVmid(hwpt) : hwpt->vmid;
+      faults_.invalidateWrongVmid && hwpt->second_stage() ? WrongVmid(hwpt) : hwpt->vmid;
+  if (IsVtd(hwpt->smmu)) return vtd(hwpt->smmu).InvalidateDomain(static_cast<uint16_t>(vmid));
+  Smmu& smmu = smmus_[hwpt->smmu];
   MicroStep<uint64_t> step;
   step.scope = hwpt->nestParent ? InvScope::kVmid : InvScope::kAsid;
   step.tag = {hwpt->smmu, vmid, hwpt->asid};

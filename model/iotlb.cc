@@ -101,9 +101,9 @@ int RangeCache::Insert(const RangeEntry& entry) {
 }
 
 void RangeCache::Invalidate(const Command& command, uint64_t smmu) {
-  if (used_ == 0) return;
-  for (RangeEntry& e : entries_)
-    if (e.log2Size != 0 && Covers<Concrete>(command.word0, command.word1, RowOf(e, smmu))) Drop(&e);
+  DropIf([&](const RangeEntry& e) {
+    return Covers<Concrete>(command.word0, command.word1, RowOf(e, smmu));
+  });
 }
 
 // ---- Configuration

@@ -1,6 +1,7 @@
-// What the SMMU remembers: leaves (the TLB), tables on the way to them (the walk caches), and
+// What an SMMU remembers: leaves (the TLB), tables on the way to them (the walk caches), and
 // configuration by stream. Bounded, deterministic, and emptied by exactly the commands that
-// commands_smmuv3.h says cover an entry. Lookups change nothing, so a Peek can use them.
+// commands_smmuv3.h says cover an entry. Lookups change nothing, so a Peek can use them. A VT-d
+// unit keeps its leaves and tables in the same store (vmid: the domain id), its contexts apart.
 #ifndef TWINWALK_MODEL_IOTLB_H_
 #define TWINWALK_MODEL_IOTLB_H_
 
@@ -63,8 +64,14 @@ class RangeCache {
   }
   // Replaces an entry with the same tag and size. Returns where it stands (-1: nowhere).
   int Insert(const RangeEntry& entry);
-  // Drops what a completed command covers.
+  // Drops what a completed command covers; or every entry for which gone(entry).
   void Invalidate(const Command& command, uint64_t smmu);
+  template <class P>
+  void DropIf(P&& gone) {
+    if (used_ == 0) return;
+    for (RangeEntry& e : entries_)
+      if (e.log2Size != 0 && gone(e)) Drop(&e);
+  }
   template <class F>
   void Each(F&& f) const {
     if (used_ == 0) return;

@@ -1,5 +1,6 @@
 #include "model/model.h"
 
+#include "model/compat.h"
 #include "model/front.h"
 #include "model/rows.h"
 
@@ -23,6 +24,9 @@ class Model final : public Machine {
     if (op.kind != OpKind::kDma && op.kind != OpKind::kFailAlloc &&
         op.process >= stack_.world().processes.size())
       return Fail(EINVAL);
+    if (op.kind != OpKind::kDma && op.kind != OpKind::kFailAlloc &&
+        !stack_.process(op.process).alive)
+      return Fail(ESRCH);
     switch (op.kind) {
       case OpKind::kRaw:
         return Fail(File(op) == nullptr ? EBADF : ENOTTY);
@@ -78,6 +82,61 @@ class Model final : public Machine {
       case OpKind::kFailAlloc:
         stack_.FailAllocation(op.failAlloc.nth);
         return Outcome();
+      case OpKind::kIoasAllowIovas:
+        return OnIommufd(op, IoasAllowIovas);
+      case OpKind::kIoasCopy:
+        return OnIommufd(op, IoasCopy);
+      case OpKind::kIoasMapFile:
+        return OnIommufd(op, IoasMapFile);
+      case OpKind::kIommuOption:
+        return OnIommufd(op, IommuOption);
+      case OpKind::kVfioIoas:
+        return OnIommufd(op, VfioIoas);
+      case OpKind::kHwptSetDirty:
+        return OnIommufd(op, HwptSetDirty);
+      case OpKind::kHwptGetDirty:
+        return OnIommufd(op, HwptGetDirty);
+      case OpKind::kFaultQueueAlloc:
+        return OnIommufd(op, FaultQueueAlloc);
+      case OpKind::kIoasChangeProcess:
+        return OnIommufd(op, IoasChangeProcess);
+      case OpKind::kWrite:
+        return WriteFd(&stack_, op);
+      case OpKind::kEventfd:
+        return MakeEventfd(&stack_, op);
+      case OpKind::kFork:
+        return Fork(&stack_, op);
+      case OpKind::kExec:
+        return Exec(&stack_, op);
+      case OpKind::kExit:
+        return Exit(&stack_, op);
+      case OpKind::kPassFd:
+        return PassFd(&stack_, op);
+      case OpKind::kSetrlimit:
+        return SetMemlock(&stack_, op);
+      case OpKind::kVfioGetApiVersion:
+      case OpKind::kVfioCheckExtension:
+      case OpKind::kVfioSetIommu:
+      case OpKind::kVfioIommuGetInfo:
+      case OpKind::kVfioIommuMapDma:
+      case OpKind::kVfioIommuUnmapDma:
+      case OpKind::kVfioIommuDirtyPages:
+        return OnContainer(op);
+      case OpKind::kVfioGroupGetStatus:
+      case OpKind::kVfioGroupSetContainer:
+      case OpKind::kVfioGroupUnsetContainer:
+      case OpKind::kVfioGroupGetDeviceFd:
+        return OnGroup(op);
+      case OpKind::kVfioDeviceGetInfo:
+      case OpKind::kVfioDeviceGetRegionInfo:
+      case OpKind::kVfioDeviceGetIrqInfo:
+      case OpKind::kVfioDeviceSetIrqs:
+      case OpKind::kVfioDeviceReset:
+      case OpKind::kVfioPciHotResetInfo:
+      case OpKind::kVfioPciHotReset:
+      case OpKind::kVfioDeviceIoeventfd:
+      case OpKind::kVfioDeviceFeature:
+        return OnDevice(op);
     }
     return Fail(EINVAL);  // a kind that no trace can hold
   }
@@ -89,9 +148,35 @@ class Model final : public Machine {
   Outcome OnCdev(const Op& op, Outcome (*call)(Stack*, OpenFile*, const Op&)) {
     OpenFile* file = File(op);
     if (file == nullptr) return Fail(EBADF);
+    // Of a device from a group, BIND says so itself (iommufd sheet 19.1).
+    if (IsDevice(*file) && op.kind == OpKind::kBindIommufd) return call(&stack_, file, op);
     if (file->kind != FileKind::kCdev) return Fail(ENOTTY);
     if (file->context == nullptr && op.kind != OpKind::kBindIommufd) return Fail(EINVAL);
     return call(&stack_, file, op);
+  }
+  // A container of either kind.
+  Outcome OnContainer(const Op& op) {
+    const OpenFile* file = File(op);
+    if (file == nullptr) return Fail(EBADF);
+    if (file->kind == FileKind::kContainer) return ContainerCommand(&stack_, file->context, op);
+    if (file->kind == FileKind::kIommufd) return CompatCommand(&stack_, file->context, op);
+    return Unhandled(*file);
+  }
+  Outcome OnGroup(const Op& op) {
+    OpenFile* file = File(op);
+    if (file == nullptr) return Fail(EBADF);
+    if (file->kind != FileKind::kGroup) return Unhandled(*file);
+    return GroupCommand(&stack_, file, op);
+  }
+  Outcome OnDevice(const Op& op) {
+    OpenFile* file = File(op);
+    if (file == nullptr) return Fail(EBADF);
+    if (!IsDevice(*file)) return Unhandled(*file);
+    return DeviceCommand(&stack_, file, op);
+  }
+  // An ioctl that is not this file's.
+  static Outcome Unhandled(const OpenFile& file) {
+    return Fail(file.kind == FileKind::kCdev && file.context == nullptr ? EINVAL : ENOTTY);
   }
   Outcome OnIommufd(const Op& op, Outcome (*call)(Stack*, Context*, const Op&)) {
     const OpenFile* file = File(op);

@@ -10,12 +10,22 @@
 #include <optional>
 #include <vector>
 
+#include "model/container.h"
 #include "model/page_table.h"
 #include "model/spaces.h"
 
 namespace twinwalk::model {
 
-enum class ObjectType : uint8_t { kDevice, kIoas, kHwpt, kNested, kViommu, kVdevice, kVeventq };
+enum class ObjectType : uint8_t {
+  kDevice,
+  kIoas,
+  kHwpt,
+  kNested,
+  kViommu,
+  kVdevice,
+  kVeventq,
+  kFault
+};
 
 struct Context;
 struct Object {
@@ -37,6 +47,15 @@ struct DeviceObject : Object {
   uint32_t device = 0;
 };
 
+// Sheet 14. A queue for page requests, of which our Worlds have none.
+struct FaultQueue : Object {
+  static constexpr ObjectType kType = ObjectType::kFault;
+  FaultQueue() : Object(kType) {}
+  uint32_t users() const override { return hwpts + (open ? 1 : 0); }
+  uint32_t hwpts = 0;  // that send their faults here
+  bool open = false;
+};
+
 struct Hwpt;
 struct Ioas : Object {
   static constexpr ObjectType kType = ObjectType::kIoas;
@@ -54,10 +73,12 @@ struct Hwpt : Object {
   Ioas* ioas = nullptr;
   uint32_t smmu = 0;
   bool nestParent = false, automatic = false, allowPasid = false;
-  uint16_t vmid = 0, asid = 0;
+  uint16_t vmid = 0, asid = 0;  // vmid: also a VT-d domain id
+  bool second_stage() const { return vmid != 0; }
   std::optional<PageTable> table;
   uint64_t cdFrame = 0;  // stage 1: where its context descriptor stands
   uint32_t viommus = 0, attached = 0;
+  FaultQueue* fault = nullptr;  // made with FAULT_ID_VALID
 };
 
 struct Viommu;
@@ -71,6 +92,7 @@ struct Nested : Object {
   Viommu* viommu = nullptr;
   uint64_t ste0 = 0, ste1 = 0;
   uint32_t attached = 0;
+  FaultQueue* fault = nullptr;
 };
 
 struct Vdevice;
@@ -142,8 +164,12 @@ struct Context {
     bool tombstone = false;
   };
   uint64_t ordinal;
-  uint32_t holders = 0;     // its open file, bound devices, open vEVENTQ files
+  uint32_t holders = 0;     // its open file, bound devices, open queue files, groups put into it
   std::vector<Slot> slots;  // by id; slot 0 is never used
+  bool perProcess = false;  // pins are charged to the process (sheet 7)
+  bool noiommu = false;     // a group without IOMMU was put into it (sheet 8)
+  Ioas* compat = nullptr;   // its VFIO-compatible IOAS
+  std::unique_ptr<Container> container;  // null: an iommufd
 
  private:
   uint32_t Claim();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "model/walk_smmuv3.h"
+#include "model/walk_vtd.h"
 
 namespace twinwalk::model {
 namespace {
@@ -93,6 +94,78 @@ TEST(PageTable, GigabyteLeaf) {
   std::vector<FreedTable> freed;
   table.Unmap(uint64_t{1} << 30, (uint64_t{2} << 30) - 1, false, &freed);
   EXPECT_EQ(freed.size(), 1u);
+}
+
+// A domain of `levels` levels as a legacy context entry names it, walked by the unit's own steps.
+VtdAnswer WalkDomain(const HostMemory& memory, uint64_t root, int levels, uint64_t iova) {
+  struct Tables : WalkMemory {
+    const HostMemory* memory;
+    uint64_t root;
+    int levels;
+    bool Read64(uint64_t address, uint64_t* value) override {
+      const uint64_t high = uint64_t{1} << 60;  // where the root and context entries are
+      if (address < high) return memory->Read64(address, value);
+      *value = address == high            ? high | 0x1001
+               : address == high + 0x1000 ? root | 1
+               : address == high + 0x1008 ? static_cast<uint64_t>(levels) - 2
+                                          : 0;
+      return true;
+    }
+  } tables;
+  tables.memory = &memory, tables.root = root, tables.levels = levels;
+  VtdRegs regs;
+  regs.cap = uint64_t{14} << 8 | uint64_t{56} << 16 | uint64_t{3} << 34;
+  regs.rtaddr = uint64_t{1} << 60;
+  VtdQuery query;
+  query.address = iova;
+  return WalkVtd(regs, tables, query);
+}
+
+TEST(PageTable, VtdWalkFindsWhatWasMapped) {
+  for (int levels : {3, 4, 5}) {
+    SCOPED_TRACE(levels);
+    HostMemory memory;
+    const uint64_t frames = memory.AllocateRun(2048, 2048, 1, 0);
+    const int bits = 12 + 9 * levels;
+    PageTable table(&memory, {levels, bits, true, true});
+    EXPECT_EQ(table.vtd_levels(), levels);
+    const uint64_t top = (uint64_t{1} << bits) - (8 << 20);
+    table.Map(top, 1024, kRead | kWrite, [&](uint64_t i) { return frames + i; });
+    table.Map(0x1000, 3, kRead, [&](uint64_t i) { return frames + 2000 - i; });
+    const auto walk = [&](uint64_t iova) { return WalkDomain(memory, table.root(), levels, iova); };
+    EXPECT_EQ(walk(top + 0x212345).pa, frames * kPageSize + 0x212345);
+    EXPECT_EQ(walk(top + 0x212345).size, 0x200000u);
+    EXPECT_EQ(walk(0x3010).pa, (frames + 1998) * kPageSize + 0x10);
+    EXPECT_EQ(walk(0x3010).size, 0x1000u);
+    EXPECT_EQ(walk(0x3010).rights, kRead);
+    EXPECT_EQ(walk(0x4000).reason, 6);
+    EXPECT_EQ(walk(top - 1).reason, 6);
+    std::vector<FreedTable> freed;
+    table.Unmap(0x1000, 0x3fff, false, &freed);
+    EXPECT_EQ(walk(0x1000).reason, 6);
+    EXPECT_EQ(walk(top).reason, 0);
+    ASSERT_EQ(freed.size(), static_cast<size_t>(levels) - 1);
+    EXPECT_EQ(freed[0].first, 0u);
+    EXPECT_EQ(freed[0].last, 0x1fffffu);
+    for (const FreedTable& f : freed) memory.Free(f.frame);
+    table.FreeAll();
+  }
+}
+
+// Leaves as large as the unit offers, and no larger.
+TEST(PageTable, VtdLargeLeaves) {
+  HostMemory memory;
+  const uint64_t frames = memory.AllocateRun(1 << 18, 1 << 18, 1, 0);
+  const auto size = [&](bool pages_2m, bool pages_1g) {
+    PageTable table(&memory, {3, 39, pages_2m, pages_1g});
+    table.Map(uint64_t{1} << 30, 1 << 18, kRead, [&](uint64_t i) { return frames + i; });
+    const uint64_t out = WalkDomain(memory, table.root(), 3, uint64_t{1} << 30).size;
+    table.FreeAll();
+    return out;
+  };
+  EXPECT_EQ(size(true, true), uint64_t{1} << 30);
+  EXPECT_EQ(size(true, false), uint64_t{1} << 21);
+  EXPECT_EQ(size(false, false), uint64_t{1} << 12);
 }
 
 // Concrete memory for one step of the writer.

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "model/sharing.h"
 #include "model/stack.h"
 #include "traces/check.h"
 
@@ -22,24 +23,80 @@ void EachFrame(const Run& run, HostMemory* memory, F&& f) {
   }
 }
 
+// Pages of `area` that are memory: those of a device are mapped as they are (type1 sheet 9).
+uint64_t MemoryPages(const Area& area, const std::vector<Run>& runs) {
+  uint64_t pages = OwnPages(area);
+  for (const Run& run : runs)
+    if (run.backing->device) pages -= (run.last - run.first) / kPageSize + 1;
+  return pages;
+}
+
 }  // namespace
+
+int Stack::Charge(uint64_t key, uint64_t pages, uint64_t limit) {
+  if (key == 0 || pages == 0) return 0;
+  auto at = std::find_if(accounts_.begin(), accounts_.end(),
+                         [&](const Account& account) { return account.key == key; });
+  if ((at == accounts_.end() ? 0 : at->pinned) + pages > limit) return ENOMEM;
+  if (at == accounts_.end()) {  // a process's first
+    const uint32_t process = static_cast<uint32_t>(key - ProcessKey(0));
+    at = accounts_.insert(at, {key, 0, MemlockPages(process)});
+  }
+  at->pinned += pages;
+  return 0;
+}
+
+void Stack::Uncharge(uint64_t key, uint64_t pages) {
+  for (Account& account : accounts_) {
+    if (account.key != key) continue;
+    CHECK(account.pinned >= pages || faults_.m01UnchargesCaller);
+    account.pinned -= std::min(account.pinned, pages);
+  }
+}
+
+void Stack::SetLimit(uint32_t process, uint64_t pages) {
+  processes_[process].memlockPages = pages;
+  const uint64_t uid = world_.processes[process].uid;
+  uint64_t most = 0;
+  for (size_t i = 0; i < processes_.size(); ++i)
+    if (world_.processes[i].uid == uid) most = std::max(most, processes_[i].memlockPages);
+  for (Account& account : accounts_) {
+    if (account.key == uid + 1) account.limit = most;
+    if (account.key == ProcessKey(process) && !world_.processes[process].ipcLock)
+      account.limit = pages;
+  }
+}
+
+uint64_t Stack::PinnedPages(const Area& area) {
+  return area.runs.empty() ? 0 : MemoryPages(area, area.runs);
+}
 
 int Stack::Pin(Area* area) {
   std::vector<Run> runs;
-  if (!ResolveRuns(*area, processes_[area->process], faults_, &runs)) return EFAULT;
-  const uint64_t pages = area->pages();
+  if (area->file != nullptr) {
+    Backing* backing = area->file->backing;
+    const uint64_t end = area->va + (area->last - area->first);
+    if (area->file->kind != FileKind::kMemfd || end >= backing->length()) return EINVAL;
+    runs.push_back({area->first, area->last, area->va, backing, area->va});
+  } else if (!ResolveShared(*area, processes_[area->process], faults_, &runs)) {
+    return EFAULT;
+  }
+  if (!area->type1)  // iommufd never maps what is not memory
+    for (const Run& run : runs)
+      if (run.backing->device) return EFAULT;
+  const uint64_t pages = MemoryPages(*area, runs);
+  if (area->type1 && area->pages() > kMostPinned) return ENOMEM;
   if (pages > std::min(world_.frames, kMostPinned) - std::min(pinnedPages_, world_.frames))
     return ENOMEM;
-  for (Account& account : accounts_) {
-    if (account.key != area->account) continue;
-    const uint64_t limit = world_.processes[area->process].memlockPages;
-    if (account.pinned + pages > limit) return ENOMEM;
-    account.pinned += pages;
-  }
+  const bool unlimited = area->type1 && world_.processes[area->process].ipcLock;
+  const uint64_t limit = unlimited ? ~uint64_t{0} : MemlockPages(area->process);
+  if (const int error = Charge(area->account, pages, limit)) return error;
   pinnedPages_ += pages;
   area->runs = std::move(runs);
+  MarkPinned(*area, true);
   for (const Run& run : area->runs) {
     ++run.backing->users;
+    if (run.backing->device) continue;
     EachFrame(run, &memory_, [&](uint64_t frame) { ++memory_.At(frame).pins; });
     AnnounceRun(MicroStepKind::kPagePinned, nullptr, run, area->rights);
   }
@@ -48,13 +105,10 @@ int Stack::Pin(Area* area) {
 
 void Stack::Unpin(Area* area) {
   if (area->runs.empty()) return;
-  const uint64_t pages = area->pages();
-  for (Account& account : accounts_) {
-    if (account.key != area->account) continue;
-    CHECK(account.pinned >= pages);
-    account.pinned -= pages;
-  }
+  const uint64_t pages = MemoryPages(*area, area->runs);
+  Uncharge(area->account, pages);
   pinnedPages_ -= pages;
+  MarkPinned(*area, false);
   const std::vector<Run> runs = std::move(area->runs);
   area->runs.clear();
   for (const Run& run : runs) {
@@ -66,6 +120,10 @@ void Stack::Unpin(Area* area) {
       if (open) AnnounceRun(MicroStepKind::kPageUnpinned, nullptr, gone, area->rights);
       open = false;
     };
+    if (run.backing->device) {
+      backings_.Release(run.backing);
+      continue;
+    }
     EachFrame(run, &memory_, [&](uint64_t frame) {
       if (--memory_.At(frame).pins != 0) {
         close();

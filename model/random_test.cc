@@ -15,7 +15,10 @@ namespace {
 
 World SmallWorld() {
   World world = TwoDevices();
-  world.devices.push_back({0, 0x305, 1, 4});
+  world.devices.emplace_back();
+  world.devices[2].streamId = 0x305;
+  world.devices[2].group = 1;
+  world.devices[2].transactionBytes = 4;
   world.processes[1].memlockPages = 40;
   world.smmus[0].vmidLimit = 4;
   world.smmus[0].asidLimit = 4;
@@ -256,6 +259,42 @@ class Walker : public MicroStepObserver {
       case OpKind::kGetHwInfo:
       case OpKind::kPoll:
       case OpKind::kDma:
+      case OpKind::kWrite:
+      case OpKind::kEventfd:
+      case OpKind::kFork:
+      case OpKind::kExec:
+      case OpKind::kExit:
+      case OpKind::kPassFd:
+      case OpKind::kSetrlimit:
+      case OpKind::kVfioGetApiVersion:
+      case OpKind::kVfioCheckExtension:
+      case OpKind::kVfioSetIommu:
+      case OpKind::kVfioIommuGetInfo:
+      case OpKind::kVfioIommuMapDma:
+      case OpKind::kVfioIommuUnmapDma:
+      case OpKind::kVfioIommuDirtyPages:
+      case OpKind::kVfioGroupGetStatus:
+      case OpKind::kVfioGroupSetContainer:
+      case OpKind::kVfioGroupUnsetContainer:
+      case OpKind::kVfioGroupGetDeviceFd:
+      case OpKind::kVfioDeviceGetInfo:
+      case OpKind::kVfioDeviceGetRegionInfo:
+      case OpKind::kVfioDeviceGetIrqInfo:
+      case OpKind::kVfioDeviceSetIrqs:
+      case OpKind::kVfioDeviceReset:
+      case OpKind::kVfioPciHotResetInfo:
+      case OpKind::kVfioPciHotReset:
+      case OpKind::kVfioDeviceIoeventfd:
+      case OpKind::kVfioDeviceFeature:
+      case OpKind::kIoasAllowIovas:
+      case OpKind::kIoasCopy:
+      case OpKind::kIoasMapFile:
+      case OpKind::kIommuOption:
+      case OpKind::kVfioIoas:
+      case OpKind::kHwptSetDirty:
+      case OpKind::kHwptGetDirty:
+      case OpKind::kFaultQueueAlloc:
+      case OpKind::kIoasChangeProcess:
         return;
     }
   }

@@ -1,5 +1,9 @@
 #include "model/rows.h"
 
+#include <algorithm>
+
+#include "model/sharing.h"
+
 namespace twinwalk::model {
 namespace {
 
@@ -14,6 +18,10 @@ void AddArea(const Ioas& ioas, const Area& area, View<D>* view) {
   row.va = area.va;
   row.rights = area.rights;
   row.account = area.account;
+  row.pages = area.pagesId;
+  row.vaddrInvalid = area.vaddrInvalid;
+  if (area.file != nullptr && area.file->kind == FileKind::kMemfd)
+    row.file = area.file->backing->ordinal();
   if (area.runs.empty()) view->areas.Insert(row);
   for (const Run& run : area.runs) {
     row.first = run.first;
@@ -21,7 +29,9 @@ void AddArea(const Ioas& ioas, const Area& area, View<D>* view) {
     row.va = run.va;
     row.backing = run.backing->ordinal();
     row.offset = run.offset;
-    row.pinned = (run.last - run.first) / kPageSize + 1;
+    const uint64_t last_va = run.va + (run.last - run.first);
+    row.account = run.backing->device ? 0 : area.account;
+    row.pinned = run.backing->device ? 0 : PaidPages(area, run.va >> 12, last_va >> 12);
     view->areas.Insert(row);
   }
 }
@@ -61,6 +71,7 @@ void AddAreasOf(const Stack& stack, const RetainedRow<D>& row, View<D>* view) {
 void AddObject(const Object& object, View<D>* view) {
   switch (object.type) {
     case ObjectType::kDevice:
+    case ObjectType::kFault:
       return;
     case ObjectType::kIoas: {
       IoasRow<D> row;
@@ -153,7 +164,7 @@ void FillView(const Stack& stack, ViewScope scope, View<D>* view) {
     row.key = i + 1;
     row.smmu = device.config.smmu;
     row.sid = device.config.streamId;
-    row.group = device.config.group;
+    row.group = stack.group_number(static_cast<uint32_t>(i));
     row.context = device.context != nullptr ? device.context->ordinal : 0;
     row.object = device.object != nullptr ? device.object->key() : 0;
     row.attached = device.attached != nullptr ? device.attached->key() : 0;
@@ -181,15 +192,16 @@ void FillView(const Stack& stack, ViewScope scope, View<D>* view) {
     }
     return;
   }
-  for (const Smmu& smmu : stack.smmus())
-    smmu.EachRetained([&](const RetainedRow<D>& row, uint64_t address) {
-      AddRetained(stack, row, address, view);
-    });
+  const auto retained = [&](const RetainedRow<D>& row, uint64_t address) {
+    AddRetained(stack, row, address, view);
+  };
+  for (const Smmu& smmu : stack.smmus()) smmu.EachRetained(retained);
+  for (const Vtd& vtd : stack.vtds()) vtd.EachRetained(retained);
   for (const Account& account : stack.accounts()) {
     AccountRow<D> row;
     row.key = account.key;
     row.pinned = account.pinned;
-    row.limit = account.limit;
+    row.limit = std::max(account.limit, account.pinned);  // setrlimit came later
     view->accounts.Insert(row);
   }
 }

@@ -10,6 +10,19 @@ namespace {
 constexpr uint64_t kTop = ~uint64_t{0};
 constexpr uint64_t kHugePage = uint64_t{1} << 21;  // cap of automatic alignment
 
+// Ascending, with those that touch made one.
+std::vector<std::pair<uint64_t, uint64_t>> Merge(std::vector<std::pair<uint64_t, uint64_t>> all) {
+  std::sort(all.begin(), all.end());
+  std::vector<std::pair<uint64_t, uint64_t>> out;
+  for (const auto& [first, last] : all) {
+    if (!out.empty() && (out.back().second == kTop || first <= out.back().second + 1))
+      out.back().second = std::max(out.back().second, last);
+    else
+      out.emplace_back(first, last);
+  }
+  return out;
+}
+
 }  // namespace
 
 Space::Areas::iterator Space::FirstMeeting(uint64_t first, uint64_t last) {
@@ -42,8 +55,6 @@ int Space::Place(uint64_t length, uint64_t va, const ModelFaults& faults, uint64
   align = std::min(align, kHugePage);
   if (align < alignment_) return EINVAL;
 
-  // Candidate holes of (reserved and areas) inside [page, top - page], ascending.
-  const uint64_t window_first = kPageSize, window_last = kTop - kPageSize;
   const auto fits = [&](uint64_t first, uint64_t last) {  // of a hole
     const uint64_t up = (first + align - 1) & ~(align - 1);
     if (up < first && !faults.m09AlignUpWraps) return false;
@@ -52,9 +63,25 @@ int Space::Place(uint64_t length, uint64_t va, const ModelFaults& faults, uint64
     *iova = start;
     return true;
   };
-  const std::vector<std::pair<uint64_t, uint64_t>> reserved = Merged();
+  // The allowed intervals in order, inside [page, top - page]; without a list, all of that.
+  const Intervals reserved = Merged();
+  bool found = false;
+  const auto place = [&](uint64_t first, uint64_t last) {
+    first = std::max(first, kPageSize), last = std::min(last, kTop - kPageSize);
+    found = found || (first <= last && PlaceIn(first, last, reserved, fits));
+  };
+  if (allowed_.empty()) place(0, kTop);
+  for (const auto& [first, last] : allowed_) place(first, last);
+  if (!found) return ENOSPC;
+  return ((*iova | length) & (alignment_ - 1)) != 0 ? EINVAL : 0;
+}
+
+template <class Fits>
+bool Space::PlaceIn(uint64_t window_first, uint64_t window_last, const Intervals& reserved,
+                    Fits&& fits) const {
   size_t r = 0;
-  auto area = areas_.begin();
+  auto area = areas_.upper_bound(window_first);
+  if (area != areas_.begin()) --area;
   uint64_t at = window_first;
   while (at <= window_last) {
     // The next blocker at or after `at`, of either kind.
@@ -64,12 +91,21 @@ int Space::Place(uint64_t length, uint64_t va, const ModelFaults& faults, uint64
     if (r < reserved.size()) block_first = reserved[r].first, block_last = reserved[r].second;
     if (area != areas_.end() && area->first < block_first)
       block_first = area->first, block_last = area->second.last;
-    if (block_first > at && fits(at, std::min(block_first - 1, window_last)))
-      return ((*iova | length) & (alignment_ - 1)) != 0 ? EINVAL : 0;
+    if (block_first > at && fits(at, std::min(block_first - 1, window_last))) return true;
     if (block_last >= window_last) break;
     at = std::max(at, block_last + 1);
   }
-  return ENOSPC;
+  return false;
+}
+
+void Space::set_allowed(Intervals allowed) {
+  allowed_ = Merge(std::move(allowed));
+}
+
+bool Space::MeetsAllowed(uint64_t first, uint64_t last) const {
+  for (const auto& [from, to] : allowed_)
+    if (from <= last && first <= to) return true;
+  return false;
 }
 
 void Space::Unreserve(const void* owner) {
@@ -85,15 +121,7 @@ bool Space::MeetsReserved(uint64_t first, uint64_t last) const {
 std::vector<std::pair<uint64_t, uint64_t>> Space::Merged() const {
   std::vector<std::pair<uint64_t, uint64_t>> all;
   for (const Reserved& r : reserved_) all.emplace_back(r.first, r.last);
-  std::sort(all.begin(), all.end());
-  std::vector<std::pair<uint64_t, uint64_t>> out;
-  for (const auto& [first, last] : all) {
-    if (!out.empty() && (out.back().second == kTop || first <= out.back().second + 1))
-      out.back().second = std::max(out.back().second, last);
-    else
-      out.emplace_back(first, last);
-  }
-  return out;
+  return Merge(std::move(all));
 }
 
 std::vector<std::pair<uint64_t, uint64_t>> Space::Ranges() const {
@@ -117,8 +145,10 @@ bool ResolveRuns(const Area& area, const Process& process, const ModelFaults& fa
     const auto it = process.Find(va);
     if (it == process.vmas().end()) return false;
     const Vma& vma = it->second;
-    const bool write = (area.rights & kWrite) != 0 && !faults.m02PinIgnoresWriteProtection;
+    const bool write =
+        ((area.rights & kWrite) != 0 || area.writable) && !faults.m02PinIgnoresWriteProtection;
     if ((vma.prot & kProtRead) == 0 || (write && (vma.prot & kProtWrite) == 0)) return false;
+    if (vma.backing->device && !area.type1) return false;
     Run run;
     run.first = iova;
     run.va = va;

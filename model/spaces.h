@@ -4,6 +4,7 @@
 #define TWINWALK_MODEL_SPACES_H_
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -21,16 +22,29 @@ struct Run {
   uint64_t offset = 0;  // of the first byte
 };
 
-// One IOAS_MAP. Removed only whole.
+// The areas that show the pages of one map, once IOAS_COPY or a split made more than one.
+// INVARIANT: one Share for each of them, in order of creation.
+struct Sharing;
+
+// One IOAS_MAP, or a copy or part of one. Removed only whole.
 struct Area {
   uint64_t first = 0, last = 0;  // IOVA, inclusive
   uint32_t process = 0;
   uint64_t va = 0;
-  uint8_t rights = 0;     // Rights
-  uint64_t account = 0;   // uid + 1; 0: not accounted
-  std::vector<Run> runs;  // empty: not pinned
+  uint8_t rights = 0;                // Rights
+  bool writable = false;             // its pages are pinned for writing, whatever this area allows
+  uint64_t account = 0;              // key of the account charged; 0: not accounted
+  std::vector<Run> runs;             // empty: not pinned
+  bool type1 = false;                // of a container: device memory can be mapped, unpinned
+  bool vaddrInvalid = false;         // its user address was taken (type1 sheet 10)
+  uint64_t pagesId = 0;              // ordinal of the map that made the pages
+  OpenFile* file = nullptr;          // IOAS_MAP_FILE: va is an offset into it
+  std::shared_ptr<Sharing> sharing;  // null: nothing else shows its pages
+  uint64_t share = 0;                // its Share's id
 
   uint64_t pages() const { return (((va & 4095) + (last - first)) >> 12) + 1; }
+  uint64_t first_page() const { return va >> 12; }
+  uint64_t last_page() const { return first_page() + pages() - 1; }
 };
 
 // A range that no area may touch; `owner` says who reserved it.
@@ -50,9 +64,11 @@ class Space {
     return FirstMeeting(first, last) != areas_.end();
   }
 
-  // 1 without a page table, 4096 with one (section 5).
+  // 1 without a page table, 4096 with one or without large pages (section 5).
   uint64_t alignment() const { return alignment_; }
   void set_alignment(uint64_t alignment) { alignment_ = alignment; }
+  // What it is without a page table.
+  uint64_t least_alignment() const { return largePages_ ? 1 : kPageSize; }
   bool AllAligned(uint64_t alignment) const;
 
   // Section 5.1; 0 or an errno.
@@ -65,16 +81,32 @@ class Space {
   }
   void Unreserve(const void* owner);
   bool MeetsReserved(uint64_t first, uint64_t last) const;
+
+  // Section 6.3: where automatic placement is confined to, and what no reservation may touch.
+  // REQUIRES: no two overlap.
+  void set_allowed(std::vector<std::pair<uint64_t, uint64_t>> allowed);
+  bool MeetsAllowed(uint64_t first, uint64_t last) const;
+
+  // Whether page tables may use leaves of more than one page.
+  bool large_pages() const { return largePages_; }
+  void set_large_pages(bool on) { largePages_ = on; }
+
   // Section 6.2: the holes of the reserved ranges over the whole space, ascending.
   std::vector<std::pair<uint64_t, uint64_t>> Ranges() const;
 
  private:
+  using Intervals = std::vector<std::pair<uint64_t, uint64_t>>;
   // Reserved ranges merged, ascending.
-  std::vector<std::pair<uint64_t, uint64_t>> Merged() const;
+  Intervals Merged() const;
+  // The first hole between `first` and `last` that fits(hole) accepts.
+  template <class Fits>
+  bool PlaceIn(uint64_t first, uint64_t last, const Intervals& reserved, Fits&& fits) const;
 
   Areas areas_;
   std::vector<Reserved> reserved_;
+  Intervals allowed_;  // merged, ascending
   uint64_t alignment_ = 1;
+  bool largePages_ = true;
 };
 
 // Which memory `area` would pin, run by run: true, or false when some page is not mapped or not

@@ -1,6 +1,9 @@
 #include "model/stack.h"
 
 #include <algorithm>
+#include <cerrno>
+
+#include "model/compat.h"
 
 #include "traces/check.h"
 
@@ -9,6 +12,7 @@ namespace twinwalk::model {
 void Stack::Reset(const World& world) {
   contexts_.clear();
   files_.clear();
+  notMemory_ = nullptr;
   processes_.clear();
   backings_.Reset();
   memory_.Reset();
@@ -16,6 +20,11 @@ void Stack::Reset(const World& world) {
   processes_.resize(world.processes.size());
   devices_.assign(world.devices.size(), Device{});
   for (size_t i = 0; i < devices_.size(); ++i) devices_[i].config = world.devices[i];
+  groups_ = DeriveGroups(world, faults_);
+  for (size_t i = 0; i < processes_.size(); ++i) {
+    processes_[i].alive = !world.processes[i].unborn;
+    processes_[i].memlockPages = world.processes[i].memlockPages;
+  }
 
   // Frame 0 is the first that a process gets, so that no code may take address 0 for "none".
   const uint64_t zero = memory_.Allocate(0, 0);
@@ -27,9 +36,18 @@ void Stack::Reset(const World& world) {
     smmus_[s].Reset(s, world.smmus[s], sids, &faults_, &memory_);
     smmus_[s].SetObserver(observer_);
   }
+  vtds_.resize(world.vtds.size());
+  for (uint32_t v = 0; v < vtds_.size(); ++v) {
+    const uint32_t number = v + static_cast<uint32_t>(smmus_.size());
+    std::vector<uint64_t> sids(devices_.size(), Vtd::kNoSource);
+    for (size_t i = 0; i < devices_.size(); ++i)
+      if (devices_[i].config.smmu == number) sids[i] = devices_[i].config.streamId;
+    vtds_[v].Reset(number, world.vtds[v], sids, &faults_, &memory_);
+    vtds_[v].SetObserver(observer_);
+  }
   memory_.Free(zero);
-  vmids_.assign(smmus_.size(), {});
-  asids_.assign(smmus_.size(), {});
+  vmids_.assign(smmus_.size() + vtds_.size(), {});
+  asids_.assign(smmus_.size() + vtds_.size(), {});
 
   accounts_.clear();
   for (const ProcessConfig& process : world.processes) {
@@ -39,7 +57,7 @@ void Stack::Reset(const World& world) {
     if (at == accounts_.end()) at = accounts_.insert(at, {key, 0, 0});
     at->limit = std::max(at->limit, process.memlockPages);
   }
-  contextsMade_ = pinnedPages_ = 0;
+  contextsMade_ = pagesMade_ = pinnedPages_ = 0;
   failIn_ = hostLog_ = 0;
   ForgetLast();
 }
@@ -47,6 +65,7 @@ void Stack::Reset(const World& world) {
 void Stack::SetObserver(MicroStepObserver* observer) {
   observer_ = observer;
   for (Smmu& smmu : smmus_) smmu.SetObserver(observer);
+  for (Vtd& vtd : vtds_) vtd.SetObserver(observer);
 }
 
 void Stack::ForgetLast() {
@@ -66,6 +85,11 @@ OpenFile* Stack::NewFile(FileKind kind) {
   return files_.back().get();
 }
 
+OpenFile* Stack::NotMemory() {
+  if (notMemory_ == nullptr) notMemory_ = NewFile(FileKind::kEventfd);
+  return notMemory_;
+}
+
 OpenFile* Stack::OpenContext() {
   contexts_.push_back(std::make_unique<Context>(++contextsMade_));
   contexts_.back()->holders = 1;
@@ -74,9 +98,37 @@ OpenFile* Stack::OpenContext() {
   return file;
 }
 
+OpenFile* Stack::OpenContainer() {
+  OpenFile* file = OpenContext();
+  file->kind = FileKind::kContainer;
+  file->context->container = std::make_unique<Container>();
+  return file;
+}
+
+void Stack::CloseGroup(Group* group) {
+  Context* context = group->context;
+  if (context != nullptr && context->container != nullptr) {
+    LeaveContainer(this, group);
+  } else if (context != nullptr) {
+    group->context = nullptr;
+    ReleaseContext(context);
+  }
+  group->file = nullptr;
+}
+
+void Stack::CloseDevice(uint32_t index) {
+  Device& device = devices_[index];
+  --group_of(index).openDevices;
+  if (--device.vfio.opens > 0) return;
+  device.vfio.Shut();
+  if (device.object != nullptr) CloseContextDevice(this, index);
+}
+
 void Stack::CloseFile(OpenFile* file) {
   if (--file->refs > 0) return;
+  OpenFile* held = file->holds;
   switch (file->kind) {
+    case FileKind::kContainer:
     case FileKind::kIommufd:
       ReleaseContext(file->context);
       break;
@@ -90,8 +142,21 @@ void Stack::CloseFile(OpenFile* file) {
     case FileKind::kMemfd:
       backings_.Release(file->backing);
       break;
+    case FileKind::kFault:
+      file->fault->open = false;
+      ReleaseContext(FindContext(file->fault->context));
+      break;
+    case FileKind::kGroup:
+      CloseGroup(&groups_.all[file->group]);
+      break;
+    case FileKind::kDevice:
+      CloseDevice(file->device);
+      break;
+    case FileKind::kEventfd:
+      break;
   }
   std::erase_if(files_, [&](const auto& f) { return f.get() == file; });
+  if (held != nullptr) CloseFile(held);
 }
 
 Context* Stack::FindContext(uint64_t ordinal) {
@@ -132,26 +197,28 @@ void Stack::DestroyObject(Object* object) {
     case ObjectType::kVdevice:
       DestroyVdevice(static_cast<Vdevice*>(object), false);
       return;
-    case ObjectType::kIoas:  // no HWPT uses it, so nothing of it is pinned
+    case ObjectType::kIoas: {  // no HWPT uses it, so nothing of it is pinned
+      Ioas* ioas = static_cast<Ioas*>(object);
+      while (!ioas->space.areas().empty()) DropArea(ioas, ioas->space.areas().begin());
+      if (context->compat == ioas) context->compat = nullptr;
       break;
-    case ObjectType::kNested:
-      --static_cast<Nested*>(object)->viommu->nesteds;
+    }
+    case ObjectType::kNested: {
+      Nested* nested = static_cast<Nested*>(object);
+      --nested->viommu->nesteds;
+      if (nested->fault != nullptr) --nested->fault->hwpts;
       break;
+    }
     case ObjectType::kViommu:
       --static_cast<Viommu*>(object)->parent->viommus;
       break;
     case ObjectType::kVeventq:
       std::erase(static_cast<Veventq*>(object)->viommu->queues, object);
       break;
+    case ObjectType::kFault:
+      break;
   }
   context->Remove(object->id, false);
-}
-
-void Stack::Locate(uint64_t pa, uint64_t* backing, uint64_t* offset) const {
-  const HostMemory::Frame* frame = memory_.Find(pa);
-  const bool owned = frame != nullptr && frame->backing != 0;
-  *backing = owned ? frame->backing : 0;
-  *offset = owned ? frame->page * kPageSize + pa % kPageSize : 0;
 }
 
 }  // namespace twinwalk::model

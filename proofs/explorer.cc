@@ -2,8 +2,6 @@
 
 #include <z3.h>
 
-#include <chrono>
-
 #include "traces/check.h"
 
 namespace twinwalk::proofs {
@@ -11,17 +9,6 @@ namespace {
 
 void OnZ3Error(Z3_context z3, Z3_error_code code) {
   CHECK(false, "z3: %s", Z3_get_error_msg(z3, code));
-}
-
-Z3_solver MakeSolver(Z3_context z3, const std::string& logic, uint64_t units) {
-  Z3_solver solver = Z3_mk_solver_for_logic(z3, Z3_mk_string_symbol(z3, logic.c_str()));
-  Z3_solver_inc_ref(z3, solver);
-  Z3_params params = Z3_mk_params(z3);
-  Z3_params_inc_ref(z3, params);
-  Z3_params_set_uint(z3, params, Z3_mk_string_symbol(z3, "rlimit"), static_cast<unsigned>(units));
-  Z3_solver_set_params(z3, solver, params);
-  Z3_params_dec_ref(z3, params);
-  return solver;
 }
 
 }  // namespace
@@ -41,17 +28,13 @@ const char* VerdictName(Verdict verdict) {
 // ---- Assignment
 // ----------------------------------------------------------------------------------
 
-Assignment::Assignment(Explorer* explorer, _Z3_model* model) : explorer_(explorer), model_(model) {
-  Z3_model_inc_ref(explorer_->context(), model_);
-}
-Assignment::~Assignment() {
-  Z3_model_dec_ref(explorer_->context(), model_);
-}
+Assignment::Assignment(Explorer* explorer, std::shared_ptr<_Z3_model> model)
+    : explorer_(explorer), model_(std::move(model)) {}
 
 uint64_t Assignment::Value(const W& word) const {
   if (word.is_constant()) return word.constant();
   Term value = nullptr;
-  CHECK(Z3_model_eval(explorer_->context(), model_, word.term(), true, &value));
+  CHECK(Z3_model_eval(explorer_->context(), model_.get(), word.term(), true, &value));
   uint64_t number = 0;
   CHECK(Z3_get_numeral_uint64(explorer_->context(), value, &number));
   return number;
@@ -59,25 +42,25 @@ uint64_t Assignment::Value(const W& word) const {
 bool Assignment::Value(const B& formula) const {
   if (formula.is_constant()) return formula.constant();
   Term value = nullptr;
-  CHECK(Z3_model_eval(explorer_->context(), model_, formula.term(), true, &value));
+  CHECK(Z3_model_eval(explorer_->context(), model_.get(), formula.term(), true, &value));
   return Z3_get_bool_value(explorer_->context(), value) == Z3_L_TRUE;
 }
 
 // ---- Explorer
 // ------------------------------------------------------------------------------------
 
-Explorer::Explorer(const Limits& limits, const char* logic) : limits_(limits), logic_(logic) {
+Explorer::Explorer(const Limits& limits, const char* logic) : limits_(limits) {
   Z3_config config = Z3_mk_config();
   context_ = Z3_mk_context(config);
   Z3_del_config(config);
   Z3_set_error_handler(context_, OnZ3Error);
-  solver_ = MakeSolver(context_, logic_, limits_.query_units);
+  solver_ = std::make_unique<Solver>(context_, logic, limits_.budgets);
 }
 Explorer::~Explorer() {
   frames_.clear();
   groups_.clear();
   model_.reset();
-  Z3_solver_dec_ref(context_, solver_);
+  solver_.reset();
   Z3_del_context(context_);
 }
 
@@ -108,65 +91,30 @@ B Explorer::FreshB(const std::string& name) {
                              Z3_mk_bool_sort(context_)));
 }
 
-void Explorer::Push() {
-  Z3_solver_push(context_, solver_);
-  ++scopes_;
-}
-void Explorer::Pop() {
-  CHECK(scopes_ > 0);
-  Z3_solver_pop(context_, solver_, 1);
-  --scopes_;
-}
-void Explorer::Assert(const B& condition) {
+void Explorer::Assert(const B& condition, Solver::Weight weight) {
   if (condition.is_constant()) {
     CHECK(condition.constant(), "asserting false");
     return;
   }
-  Z3_solver_assert(context_, solver_, condition.term());
+  solver_->Assert(condition.term(), weight);
 }
 bool Explorer::ModelSatisfies(const B& condition) const {
   return model_ != nullptr && model_->Value(condition);
 }
 
-Explorer::Answer Explorer::Check(Group* group, std::shared_ptr<Assignment>* model) {
-  const auto start = std::chrono::steady_clock::now();
-  const Z3_lbool answer = Z3_solver_check(context_, solver_);
-  const double took =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  ++queries_, seconds_ += took, slowest_ = std::max(slowest_, took);
-  if (group != nullptr) {
-    ++group->queries, group->seconds += took, group->slowest = std::max(group->slowest, took);
-  }
-  if (answer == Z3_L_TRUE)
-    *model = std::make_shared<Assignment>(this, Z3_solver_get_model(context_, solver_));
-  return answer == Z3_L_TRUE    ? Answer::kSat
-         : answer == Z3_L_FALSE ? Answer::kUnsat
-                                : Answer::kUnknown;
-}
-
-Explorer::Answer Explorer::CheckWith(const B& condition, Group* group,
-                                     std::shared_ptr<Assignment>* model) {
+Explorer::Answer Explorer::Check(const B& condition, Group* group,
+                                 std::shared_ptr<Assignment>* model) {
   if (condition.is_constant() && !condition.constant()) return Answer::kUnsat;
-  Push();
-  Assert(condition);
-  Answer answer = Check(group, model);
-  if (answer == Answer::kUnknown) answer = CheckFresh(group, model);
-  Pop();
-  return answer;
-}
-
-// A stuck incremental solver: the same question to a new one.
-Explorer::Answer Explorer::CheckFresh(Group* group, std::shared_ptr<Assignment>* model) {
-  Z3_ast_vector all = Z3_solver_get_assertions(context_, solver_);
-  Z3_ast_vector_inc_ref(context_, all);
-  Z3_solver stuck = solver_;
-  solver_ = MakeSolver(context_, logic_, limits_.query_units);
-  for (unsigned i = 0; i < Z3_ast_vector_size(context_, all); ++i)
-    Z3_solver_assert(context_, solver_, Z3_ast_vector_get(context_, all, i));
-  const Answer answer = Check(group, model);
-  Z3_solver_dec_ref(context_, solver_);
-  solver_ = stuck;
-  Z3_ast_vector_dec_ref(context_, all);
+  const uint64_t queries = solver_->queries();
+  const double seconds = solver_->seconds();
+  const Answer answer = solver_->Ask(condition.is_constant() ? nullptr : condition.term());
+  const double took = solver_->seconds() - seconds;
+  slowest_ = std::max(slowest_, took);
+  if (group != nullptr) {
+    group->queries += solver_->queries() - queries;
+    group->seconds += took, group->slowest = std::max(group->slowest, took);
+  }
+  if (answer == Answer::kSat) *model = std::make_shared<Assignment>(this, solver_->model());
   return answer;
 }
 
@@ -176,6 +124,8 @@ void Explorer::StartPath() {
   frame.axioms.clear();
   if (frames_.size() == 1) {
     assumed_.clear();
+    proved_.clear();
+    proved_.insert(always_.begin(), always_.end());
     wishes_.clear();
   }
   fresh_ = frame.fresh_at_start;
@@ -189,6 +139,7 @@ Explorer::Event* Explorer::Replay(Kind kind, Term term) {
   CHECK(event.kind == kind && event.term == term,
         "the explored function is not deterministic (event %zu: %d, was %d)", frame.at - 1,
         static_cast<int>(kind), static_cast<int>(event.kind));
+  proved_.insert(event.proved.begin(), event.proved.end());
   return &event;
 }
 Explorer::Event& Explorer::Append(Kind kind, Term term) {
@@ -205,10 +156,11 @@ bool Explorer::NextPath() {
   Frame& frame = *frames_.back();
   while (!frame.trail.empty()) {
     Event& event = frame.trail.back();
-    if (event.scope) Pop();
+    if (event.scope) solver_->Pop();
     if (event.alternatives > 1) {
       --event.alternatives;
-      Push();
+      event.proved.clear();
+      solver_->Push();
       model_ = std::move(event.model);
       if (event.kind == Kind::kDecide) {
         event.choice = 1 - event.choice;
@@ -229,7 +181,8 @@ void Explorer::Explore(const std::function<void()>& f) {
   CHECK(frames_.empty(), "Explore inside Explore: use Merge");
   frames_.push_back(std::make_unique<Frame>());
   fresh_ = 0;
-  Push();
+  always_.clear();
+  solver_->Push();
   model_.reset();
   do {
     StartPath();
@@ -244,11 +197,11 @@ void Explorer::Explore(const std::function<void()>& f) {
         !limits_.stop_at.empty() && FindGroup(limits_.stop_at).verdict == Verdict::kRefuted;
     if (enough || paths_ >= limits_.paths) {
       out_of_paths_ = true;
-      while (scopes_ > 1) Pop();
+      while (solver_->depth() > 1) solver_->Pop();
       break;
     }
   } while (NextPath());
-  Pop();
+  solver_->Pop();
   frames_.clear();
 }
 
@@ -259,8 +212,8 @@ bool Explorer::Decide(const B& condition) {
   // The side that the present model takes is feasible; ask for the other.
   std::shared_ptr<Assignment> other_model, own_model = model_;
   Answer own = Answer::kSat;
-  if (model_ == nullptr) own = CheckWith(first ? condition : !condition, nullptr, &own_model);
-  const Answer other = CheckWith(first ? !condition : condition, nullptr, &other_model);
+  if (model_ == nullptr) own = Check(first ? condition : !condition, nullptr, &own_model);
+  const Answer other = Check(first ? !condition : condition, nullptr, &other_model);
   Event& event = Append(Kind::kDecide, condition.term());
   if (own == Answer::kUnsat) {
     // Only the other side is left (or nothing: then any choice is harmless).
@@ -274,7 +227,7 @@ bool Explorer::Decide(const B& condition) {
   event.alternatives = 2;
   event.model = other == Answer::kSat ? other_model : nullptr;
   event.scope = true;
-  Push();
+  solver_->Push();
   Assert(first ? condition : !condition);
   return first;
 }
@@ -292,11 +245,11 @@ int Explorer::Fork(int n) {
   event.alternatives = n;
   event.scope = true;
   event.model = model_;
-  Push();
+  solver_->Push();
   return 0;
 }
 
-void Explorer::Assume(const B& condition) {
+void Explorer::Assume(const B& condition, Solver::Weight weight) {
   CHECK(!frames_.empty() && !frames_.back()->merge, "Assume inside Merge");
   if (condition.is_constant()) {
     if (!condition.constant()) throw PathAbandoned();
@@ -307,12 +260,12 @@ void Explorer::Assume(const B& condition) {
     if (event->choice == 0) throw PathAbandoned();
     return;
   }
-  Assert(condition);
+  Assert(condition, weight);
   Answer answer = Answer::kSat;
   if (!ModelSatisfies(condition)) {
-    std::shared_ptr<Assignment> model;
-    answer = Check(nullptr, &model);
-    model_ = model;
+    answer = solver_->AskOnce();
+    model_ =
+        answer == Answer::kSat ? std::make_shared<Assignment>(this, solver_->model()) : nullptr;
   }
   Append(Kind::kAssume, condition.term()).choice = answer == Answer::kUnsat ? 0 : 1;
   if (answer == Answer::kUnsat) throw PathAbandoned();
@@ -347,19 +300,18 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
     ++group.unchanged;
     return;
   }
-  if (group.verdict == Verdict::kRefuted) return;
+  if (proved_.contains(obligation.term()) || group.verdict == Verdict::kRefuted) return;
   std::shared_ptr<Assignment> model;
   Answer answer = Answer::kSat;
   const double before = group.seconds;
   if (ModelSatisfies(!obligation)) {
     model = model_;
   } else {
-    answer =
-        obligation.is_constant() ? Check(&group, &model) : CheckWith(!obligation, &group, &model);
+    answer = Check(!obligation, &group, &model);
   }
   if (limits_.on_slow && group.seconds - before > limits_.slow_seconds)
     limits_.on_slow(name, what, group.seconds - before);
-  if (answer == Answer::kUnsat) return;
+  if (answer == Answer::kUnsat) return RememberProved(obligation.term(), solver_->needs());
   if (answer == Answer::kUnknown && group.verdict != Verdict::kHolds) return;
   if (answer == Answer::kSat) GrantWishes(!obligation, &model);
   group.verdict = answer == Answer::kSat ? Verdict::kRefuted : Verdict::kUnknown;
@@ -368,12 +320,22 @@ void Explorer::Prove(const std::string& name, const std::string& what, const B& 
   group.path = PathChoices();
 }
 
+void Explorer::RememberProved(Term obligation, int scopes) {
+  if (obligation == nullptr || frames_.size() > 1) return;
+  proved_.insert(obligation);
+  // Scope 1 is Explore's own; each one further is an event's.
+  if (scopes <= 1) return always_.push_back(obligation);
+  for (Event& event : frames_.back()->trail)
+    if (event.scope && --scopes == 1) return event.proved.push_back(obligation);
+  CHECK(false, "a scope without an event");
+}
+
 void Explorer::Prefer(const B& wish) {
   if (!wish.is_constant()) wishes_.push_back(wish);
 }
 
 void Explorer::GrantWishes(const B& violated, std::shared_ptr<Assignment>* model) {
-  Push();
+  solver_->Push();
   Assert(violated);
   for (const B& wish : wishes_) {
     if ((*model)->Value(wish)) {
@@ -381,15 +343,11 @@ void Explorer::GrantWishes(const B& violated, std::shared_ptr<Assignment>* model
       continue;
     }
     std::shared_ptr<Assignment> better;
-    Push();
-    Assert(wish);
-    const bool granted = Check(nullptr, &better) == Answer::kSat;
-    Pop();
-    if (!granted) continue;
+    if (Check(wish, nullptr, &better) != Answer::kSat) continue;
     Assert(wish);
     *model = better;
   }
-  Pop();
+  solver_->Pop();
 }
 
 void Explorer::Cover(const std::string& name, const B& condition) {
@@ -401,8 +359,7 @@ void Explorer::Cover(const std::string& name, const B& condition) {
   if (cover == nullptr) cover = &covers_.emplace_back(name, false);
   if (cover->second) return;
   std::shared_ptr<Assignment> model;
-  cover->second =
-      ModelSatisfies(condition) || CheckWith(condition, nullptr, &model) == Answer::kSat;
+  cover->second = ModelSatisfies(condition) || Check(condition, nullptr, &model) == Answer::kSat;
 }
 
 std::shared_ptr<void> Explorer::Merge(
@@ -419,7 +376,7 @@ std::shared_ptr<void> Explorer::Merge(
   int fresh_after = fresh_;
   std::vector<B> conditions;
   std::vector<B> axioms;
-  Push();
+  solver_->Push();
   do {
     StartPath();
     run();
@@ -427,7 +384,7 @@ std::shared_ptr<void> Explorer::Merge(
     axioms.insert(axioms.end(), frames_.back()->axioms.begin(), frames_.back()->axioms.end());
     fresh_after = std::max(fresh_after, fresh_);
   } while (NextPath());
-  Pop();
+  solver_->Pop();
   frames_.pop_back();
   fresh_ = fresh_after;
   model_ = before;
@@ -439,6 +396,34 @@ std::shared_ptr<void> Explorer::Merge(
   event.result = result;
   event.fresh_after = fresh_after;
   return result;
+}
+
+void Explorer::Aside(const std::function<void()>& f) {
+  if (Event* event = Replay(Kind::kAside, nullptr)) {
+    fresh_ = event->fresh_after;
+    return;
+  }
+  const std::shared_ptr<Assignment> model = model_;
+  const std::unordered_set<Term> assumed = assumed_;
+  frames_.push_back(std::make_unique<Frame>());
+  frames_.back()->fresh_at_start = fresh_;
+  int fresh_after = fresh_;
+  solver_->Push();
+  do {
+    StartPath();
+    assumed_ = assumed;
+    try {
+      f();
+    } catch (const PathAbandoned&) {
+    }
+    fresh_after = std::max(fresh_after, fresh_);
+  } while (NextPath());
+  solver_->Pop();
+  frames_.pop_back();
+  fresh_ = fresh_after;
+  model_ = model;
+  assumed_ = assumed;
+  Append(Kind::kAside, nullptr).fresh_after = fresh_after;
 }
 
 B Explorer::PathCondition() const {

@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "proofs/solver.h"
 #include "proofs/term.h"
 
 namespace twinwalk::proofs {
@@ -26,17 +27,14 @@ const char* VerdictName(Verdict verdict);
 // An assignment of all symbolic words, found by the solver.
 class Assignment {
  public:
-  Assignment(Explorer* explorer, _Z3_model* model);
-  ~Assignment();
-  Assignment(const Assignment&) = delete;
-  Assignment& operator=(const Assignment&) = delete;
+  Assignment(Explorer* explorer, std::shared_ptr<_Z3_model> model);
   // Words that the assignment leaves open are 0.
   uint64_t Value(const W& word) const;
   bool Value(const B& formula) const;
 
  private:
   Explorer* explorer_;
-  _Z3_model* model_;
+  std::shared_ptr<_Z3_model> model_;
 };
 
 // Obligations are counted in groups: one group is one row of the matrix.
@@ -54,7 +52,7 @@ struct Group {
 };
 
 struct Limits {
-  uint64_t query_units = 200'000'000;  // resource units of one query
+  Budgets budgets;
   uint64_t paths = 20'000;
   std::string stop_at;  // ends when this group is refuted
   // Told of each query of an obligation that took longer than slow_seconds.
@@ -84,7 +82,7 @@ class Explorer {
   // One of n alternatives, each of them feasible.
   int Fork(int n);
   // Leaves the path when nothing satisfies it. Not inside Merge.
-  void Assume(const B& condition);
+  void Assume(const B& condition, Solver::Weight weight = Solver::Weight::kLight);
   // A fact that holds anyway: no feasibility check.
   void Axiom(const B& condition);
   // An obligation: holds on this path? Later obligations of a refuted group are skipped.
@@ -103,18 +101,24 @@ class Explorer {
       const std::function<void()>& run,
       const std::function<std::shared_ptr<void>(const std::vector<B>&)>& join);
 
+  // Explores f's paths here and now, for their obligations only: nothing of what they assume or
+  // choose is known afterwards.
+  void Aside(const std::function<void()>& f);
+
   // ---- What came out
   // ------------------------------------------------------------------------------
   uint64_t paths() const { return paths_; }
-  uint64_t completed() const { return completed_; }  // not abandoned
-  uint64_t queries() const { return queries_; }      // all, those of groups included
-  double seconds() const { return seconds_; }        // inside the solver
+  uint64_t completed() const { return completed_; }        // not abandoned
+  uint64_t queries() const { return solver_->queries(); }  // all, those of groups included
+  double seconds() const { return solver_->seconds(); }    // inside the solver
   double slowest() const { return slowest_; }
   bool out_of_paths() const { return out_of_paths_; }
   const std::vector<Group>& groups() const { return groups_; }
   const std::vector<std::pair<std::string, bool>>& covers() const { return covers_; }
   // Conjunction of the decisions of the present path (of the innermost Merge).
   B PathCondition() const;
+  // Inside of a Merge or an Aside.
+  bool nested() const { return frames_.size() > 1; }
   // The choices of the present path.
   std::vector<int> PathChoices() const;
 
@@ -122,7 +126,7 @@ class Explorer {
   Term Number(uint64_t value) const;
 
  private:
-  enum class Kind { kDecide, kFork, kAssume, kAxiom, kProve, kMerge, kCover };
+  enum class Kind { kDecide, kFork, kAssume, kAxiom, kProve, kMerge, kAside, kCover };
   struct Event {
     Kind kind;
     Term term = nullptr;
@@ -132,6 +136,8 @@ class Explorer {
     std::shared_ptr<Assignment> model;  // for the next alternative
     std::shared_ptr<void> result;       // of a merge
     int fresh_after = 0;
+    // With scope: obligations that hold on every path that comes by here.
+    std::vector<Term> proved;
   };
   struct Frame {
     std::vector<Event> trail;
@@ -140,36 +146,35 @@ class Explorer {
     bool merge = false;
     std::vector<B> axioms;  // of the present path, for the joined result
   };
-  enum class Answer { kSat, kUnsat, kUnknown };
+  using Answer = Solver::Answer;
 
   void StartPath();
   bool NextPath();
   // The event at the present place of the trail if this is a replay; checks that it is the same.
   Event* Replay(Kind kind, Term term);
   Event& Append(Kind kind, Term term);
-  Answer Check(Group* group, std::shared_ptr<Assignment>* model);
-  Answer CheckWith(const B& condition, Group* group, std::shared_ptr<Assignment>* model);
-  Answer CheckFresh(Group* group, std::shared_ptr<Assignment>* model);
-  void Assert(const B& condition);
+  // Asks for `condition` besides what is asserted; of a group or (null) of nobody.
+  Answer Check(const B& condition, Group* group, std::shared_ptr<Assignment>* model);
+  void Assert(const B& condition, Solver::Weight weight = Solver::Weight::kLight);
+  // An obligation was found to hold, whatever comes after the first `scopes` scopes.
+  void RememberProved(Term obligation, int scopes);
   void GrantWishes(const B& violated, std::shared_ptr<Assignment>* model);
-  void Push();
-  void Pop();
   bool ModelSatisfies(const B& condition) const;
 
   Limits limits_;
   _Z3_context* context_;
-  _Z3_solver* solver_;
+  std::unique_ptr<Solver> solver_;
   std::vector<std::unique_ptr<Frame>> frames_;
   std::shared_ptr<Assignment> model_;  // satisfies the present path; null: not known
   int fresh_ = 0;
-  unsigned scopes_ = 0;
-  uint64_t paths_ = 0, completed_ = 0, queries_ = 0;
-  double seconds_ = 0, slowest_ = 0;
+  uint64_t paths_ = 0, completed_ = 0;
+  double slowest_ = 0;
   bool out_of_paths_ = false;
-  std::string logic_;
   std::vector<Group> groups_;
   std::vector<B> wishes_;             // of the present path
   std::unordered_set<Term> assumed_;  // on the present path
+  std::unordered_set<Term> proved_;   // on the present path
+  std::vector<Term> always_;          // proved of every path of this Explore
   std::vector<std::pair<std::string, bool>> covers_;
 };
 

@@ -129,7 +129,7 @@ TEST(Explorer, AnAssumptionEndsWithItsPath) {
 
 TEST(Explorer, TooSmallBudgetIsUnknownNeverHolds) {
   Limits limits;
-  limits.query_units = 1000;
+  limits.budgets = {1000, 1000, 1000};
   Explorer e(limits);
   e.Explore([&] {
     const W x = e.Fresh("x", 0xffffffff), y = e.Fresh("y", 0xffffffff);
@@ -194,6 +194,39 @@ TEST(ExplorerDeathTest, NondeterminismIsNoticed) {
         });
       },
       "not deterministic");
+}
+
+// What was proved is remembered for the paths that share the reason, and for no other.
+TEST(Explorer, WhatIsProvedOnOneSideIsAskedOnTheOther) {
+  Explorer e;
+  e.Explore([&] {
+    const W x = e.Fresh("x"), y = e.Fresh("y");
+    e.Assume(x < W(100));
+    if (y == W(1)) e.Fork(2);
+    const bool small = x < W(10) ? true : false;
+    e.Fork(2);
+    e.Prove("always", "", x < W(101));
+    e.Prove("on one side", "", x < W(11));
+    if (small) e.Prove("there it holds", "", x < W(12));
+  });
+  EXPECT_EQ(e.paths(), 12u);
+  EXPECT_EQ(e.FindGroup("always").verdict, Verdict::kHolds);
+  EXPECT_LE(e.FindGroup("always").queries, 3u);
+  EXPECT_EQ(e.FindGroup("on one side").verdict, Verdict::kRefuted);
+  EXPECT_EQ(e.FindGroup("there it holds").verdict, Verdict::kHolds);
+}
+
+// What is heavy is known all the same, when it is needed.
+TEST(Explorer, HeavyAssumptionsCount) {
+  Explorer e;
+  e.Explore([&] {
+    const W x = e.Fresh("x");
+    e.Assume(x < W(100), Solver::Weight::kHeavy);
+    e.Prove("needs it", "", x < W(101));
+    e.Prove("is not true", "", x < W(99));
+  });
+  EXPECT_EQ(e.FindGroup("needs it").verdict, Verdict::kHolds);
+  EXPECT_EQ(e.FindGroup("is not true").verdict, Verdict::kRefuted);
 }
 
 }  // namespace

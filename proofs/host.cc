@@ -46,6 +46,13 @@ std::vector<reference::Run<Sym>> ProofHost::Resolve(W, W va, W length, W) {
   return {run};
 }
 
+std::vector<reference::Run<Sym>> ProofHost::ResolveFile(W file, W offset, W length) {
+  if (explorer_->Fork(2) == 1) return {};
+  reference::Run<Sym> run;
+  run.length = length, run.backing = file, run.offset = offset;
+  return {run};
+}
+
 W ProofHost::ReadGuest(W backing, W offset) {
   const W value = explorer_->Fresh("guest");
   if (reads_.empty() && first_mask_ != 0)

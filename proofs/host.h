@@ -29,6 +29,8 @@ class ProofHost : public reference::Host<Sym> {
   void Announce(B when, const MicroStep<W>& step) override;
   // Nothing, or one run of arbitrary memory (bound: a range of user memory is one mapping).
   std::vector<reference::Run<Sym>> Resolve(W process, W va, W length, W rights) override;
+  // Nothing, or that part of the file.
+  std::vector<reference::Run<Sym>> ResolveFile(W file, W offset, W length) override;
   W ReadGuest(W backing, W offset) override;
 
   // A bound on guest configurations: the first word that is read (a CD's) has these bits.

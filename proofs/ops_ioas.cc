@@ -41,7 +41,7 @@ B RunIoasMap(OpRun* r) {
     w.context = m.Value(in.context);
     return w;
   };
-  return reference::IoasMap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts,
+  return reference::IoasMap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts, r->s.ordinals,
                                  r->s.allocator, in)
              .err == W(0);
 }
@@ -58,7 +58,7 @@ B RunIoasUnmap(OpRun* r) {
     w.context = m.Value(in.context);
     return w;
   };
-  return reference::IoasUnmap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts,
+  return reference::IoasUnmap<Sym>(r->env(), r->s, r->s.view.areas, r->s.view.accounts, r->s.copies,
                                    r->s.view.retained, in)
              .err == W(0);
 }

@@ -24,7 +24,7 @@ B RunGetHwInfo(OpRun* r) {
     return w;
   };
   W smmu;
-  return reference::GetHwInfo<Sym>(r->s, in, &smmu).err == W(0);
+  return reference::GetHwInfo<Sym>(r->env(), r->s, in, &smmu).err == W(0);
 }
 
 B RunHwptAlloc(OpRun* r) {
@@ -170,20 +170,16 @@ B RunCloseQueue(OpRun* r) {
 }  // namespace
 
 std::vector<OpProof> ObjectOpProofs() {
-  Bounds more;
-  more.hwpts = 3, more.areas = 1, more.retained = 2;
-  Bounds alloc;
-  alloc.areas = 1, alloc.nesteds = alloc.vdevices = alloc.veventqs = 1;
   return {
-      {"get_hw_info", OpKind::kGetHwInfo, more, RunGetHwInfo},
-      {"hwpt_alloc", OpKind::kHwptAlloc, alloc, RunHwptAlloc},
-      {"viommu_alloc", OpKind::kViommuAlloc, more, RunViommuAlloc},
-      {"vdevice_alloc", OpKind::kVdeviceAlloc, more, RunVdeviceAlloc},
-      {"veventq_alloc", OpKind::kVeventqAlloc, more, RunVeventqAlloc},
-      {"hwpt_invalidate", OpKind::kHwptInvalidate, more, RunHwptInvalidate, true},
+      {"get_hw_info", OpKind::kGetHwInfo, {}, RunGetHwInfo},
+      {"hwpt_alloc", OpKind::kHwptAlloc, {}, RunHwptAlloc},
+      {"viommu_alloc", OpKind::kViommuAlloc, {}, RunViommuAlloc},
+      {"vdevice_alloc", OpKind::kVdeviceAlloc, {}, RunVdeviceAlloc},
+      {"veventq_alloc", OpKind::kVeventqAlloc, {}, RunVeventqAlloc},
+      {"hwpt_invalidate", OpKind::kHwptInvalidate, {}, RunHwptInvalidate, true},
       {"destroy", OpKind::kDestroy, {}, RunDestroy},
-      {"read", OpKind::kRead, more, RunRead},
-      {"close (veventq)", OpKind::kClose, more, RunCloseQueue},
+      {"read", OpKind::kRead, {}, RunRead},
+      {"close (veventq)", OpKind::kClose, {}, RunCloseQueue},
   };
 }
 

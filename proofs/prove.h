@@ -16,7 +16,7 @@ struct ProofOptions {
   // A fault of reference/faults.h, planted: its Op must be refuted. "" none, "all" each in turn.
   std::string fault;
   bool list_counterexamples = true;
-  // Leaves out the Ops that take longer than a minute (and says which); for each build.
+  // Fewer rows a table, and without the Ops that take longest (it says which); for each build.
   bool quick = false;
   std::ostream* progress = nullptr;  // told what begins and ends; not part of the result
 };

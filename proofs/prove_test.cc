@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
@@ -91,6 +92,105 @@ TEST(Prove, BadFiltersAreBadOptions) {
   options = {};
   options.preset = "linux-1.0";
   EXPECT_EQ(RunProofs(options, out), 2);
+}
+
+// Places that may be exchanged stand for all: one by one, in ascending order, the same comes out.
+TEST(Keeps, PlacesOneByOneGiveTheSame) {
+  const Rules rules = PresetRules(Preset::kLinux72);
+  for (const bool planted : {false, true}) {
+    ReferenceFaults faults;
+    faults.unmapForgetsSpace = planted;
+    for (proofs::OpProof op : proofs::AllOpProofs()) {
+      if (op.kind != OpKind::kIoasUnmap && op.kind != OpKind::kBindIommufd) continue;
+      op.bounds.devices = op.bounds.hwpts = 2, op.bounds.areas = op.bounds.retained = 1;
+      std::map<std::string, std::string> verdicts[2];
+      for (const bool ascending : {false, true}) {
+        op.bounds.ascending = ascending;
+        for (const proofs::KeepsRow& keeps :
+             proofs::ProveKeeps(op, rules, "linux-7.2", faults, "", "", {}))
+          verdicts[ascending][keeps.row.invariant] = keeps.row.verdict;
+      }
+      EXPECT_EQ(verdicts[0], verdicts[1]);
+      EXPECT_EQ(verdicts[0]["no-stale"].rfind("refuted", 0) == 0,
+                planted && op.kind == OpKind::kIoasUnmap);
+    }
+  }
+}
+
+// The premise of exchanged places (docs/PROOFS.md): what is announced of two rows of a table may
+// come in either order. Arbitrary exposures, tags and steps; the judgement and all that is known
+// after.
+TEST(Keeps, MicroStepsOfTwoRowsCommute) {
+  using proofs::B, proofs::Sym, proofs::W;
+  struct Kind {
+    MicroStepKind kind;
+    InvScope scope;
+  };
+  std::vector<Kind> kinds;
+  for (MicroStepKind kind : {MicroStepKind::kMapVisible, MicroStepKind::kMapGone,
+                             MicroStepKind::kPageUnpinned, MicroStepKind::kConfigWrite})
+    kinds.push_back({kind, InvScope::kConfig});
+  for (InvScope scope :
+       {InvScope::kStage2Range, InvScope::kStage1Vmid, InvScope::kVaRange, InvScope::kConfig})
+    kinds.push_back({MicroStepKind::kInvDone, scope});
+  const auto wide = [](const char*, const char* field) -> uint64_t {
+    const std::string name = field;
+    return name == "visible" || name == "clean" ? 1 : name == "cached" ? 3 : 0xff;
+  };
+  for (const Kind& a : kinds) {
+    for (const Kind& b : kinds) {
+      // A loop announces one kind, invalidations in turn, or configurations with theirs.
+      const auto config = [](const Kind& k) {
+        return k.kind == MicroStepKind::kConfigWrite ||
+               (k.kind == MicroStepKind::kInvDone && k.scope == InvScope::kConfig);
+      };
+      if (a.kind != b.kind && !(config(a) && config(b))) continue;
+      proofs::Explorer e;
+      e.Explore([&] {
+        Monitor<Sym> one;
+        Monitor<Sym>::EachTable(
+            [&](auto& table) {
+              auto& places = const_cast<std::decay_t<decltype(table)>&>(table).places();
+              using Row = std::decay_t<decltype(places.front().row)>;
+              for (int i = 0; i < 2; ++i)
+                places.push_back({e.FreshB("present"), proofs::FreshRow<Row>(&e, "row", wide)});
+            },
+            one);
+        const auto fresh = [&](const Kind& k) {
+          MicroStep<W> step{};
+          step.kind = k.kind, step.scope = k.scope;
+          for (W* w : {&step.tag.smmu, &step.tag.vmid, &step.tag.asid, &step.first, &step.last,
+                       &step.backing, &step.offset, &step.length})
+            *w = e.Fresh("step", 0xff);
+          return step;
+        };
+        const MicroStep<W> s = fresh(a), t = fresh(b);
+        Monitor<Sym> other = one;
+        B first = true, second = true;
+        const auto judge = [&](Monitor<Sym>& monitor, const MicroStep<W>& step, B* all) {
+          monitor.OnStep(step, [&](const B& ok, const char*, const auto&) { *all = *all && ok; });
+        };
+        judge(one, s, &first), judge(one, t, &first);
+        judge(other, t, &second), judge(other, s, &second);
+        e.Prove("judgement", "", first == second);
+        e.Prove("canary", "", first);
+        Monitor<Sym>::EachTable(
+            [&](const auto& x, const auto& y) {
+              using Row = std::decay_t<decltype(x.places().front().row)>;
+              const Row probe = proofs::FreshRow<Row>(&e, "probe", wide);
+              const auto is = [&](const Row& row) { return proofs::SameRows(row, probe); };
+              e.Prove("state", "", x.Any(is) == y.Any(is));
+            },
+            one, other);
+      });
+      EXPECT_EQ(e.FindGroup("judgement").verdict, proofs::Verdict::kHolds);
+      EXPECT_EQ(e.FindGroup("state").verdict, proofs::Verdict::kHolds);
+      const bool judged =
+          a.kind == MicroStepKind::kMapVisible || a.kind == MicroStepKind::kPageUnpinned;
+      EXPECT_EQ(e.FindGroup("canary").verdict,
+                judged ? proofs::Verdict::kRefuted : proofs::Verdict::kHolds);
+    }
+  }
 }
 
 // Where the induction begins: the World as Reset leaves it is one of the states that proofs start

@@ -20,6 +20,8 @@ struct RowOfTable<Table<Row>> {
 template <class Table>
 using RowOf = typename RowOfTable<Table>::Type;
 
+constexpr uint64_t kOrdinals = 0xffff;
+
 template <class Table>
 void PreferEmpty(Explorer* e, const Table& table) {
   const auto& places = table.places();
@@ -61,6 +63,9 @@ uint64_t FieldMask(const char* row, const char* field, uint64_t addresses) {
        {"first", "last", "mapFirst", "mapLast", "va", "offset", "v0", "v1", "v2"})
     if (Is(field, address)) return addresses;
   if (Is(field, "backing")) return 0xf;
+  if (Is(field, "pages")) return kOrdinals;
+  // Bounds: no area by descriptor, none whose address was taken.
+  if (Is(field, "file") || Is(field, "vaddrInvalid")) return 0;
   if (Is(row, "area") && Is(field, "pinned")) return (addresses >> 12) * 2 + 1;
   if (Is(field, "level")) return 3;
   if (Is(field, "count") || Is(field, "depth")) return 0xfffff;
@@ -91,30 +96,40 @@ reference::State<Sym> FreshState(Explorer* e, const World& world, const Bounds& 
   const Widths widths = [&](const char* row, const char* field) {
     return FieldMask(row, field, bounds.addresses);
   };
-  FillTable(e, &v.devices, bounds.devices, widths);
-  FillTable(e, &v.ioases, bounds.ioases, widths);
-  FillTable(e, &v.hwpts, bounds.hwpts, widths);
-  FillTable(e, &v.nesteds, bounds.nesteds, widths);
-  FillTable(e, &v.viommus, bounds.viommus, widths);
-  FillTable(e, &v.vdevices, bounds.vdevices, widths);
-  FillTable(e, &v.veventqs, bounds.veventqs, widths);
-  FillIntervals(e, &v.areas, bounds.areas, widths);
-  FillBag(e, &v.retained, bounds.retained, widths);
-  FillTable(e, &s.tombstones, bounds.tombstones, widths);
+  const Order order = bounds.ascending ? Order::kAscending : Order::kAny;
+  FillTable(e, &v.devices, bounds.devices, widths, order);
+  FillTable(e, &v.ioases, bounds.ioases, widths, order);
+  FillTable(e, &v.hwpts, bounds.hwpts, widths, order);
+  FillTable(e, &v.nesteds, bounds.nesteds, widths, order);
+  FillTable(e, &v.viommus, bounds.viommus, widths, order);
+  FillTable(e, &v.vdevices, bounds.vdevices, widths, order);
+  FillTable(e, &v.veventqs, bounds.veventqs, widths, order);
+  FillIntervals(e, &v.areas, bounds.areas, widths, order);
+  FillBag(e, &v.retained, bounds.retained, widths, order);
+  FillTable(e, &s.tombstones, bounds.tombstones, widths, order);
   s.allocator.failIn = e->Fresh("failIn", 3);
   s.log.next = e->Fresh("log.next", 0xffffffff);
+  s.ordinals.pages = e->Fresh("ordinals.pages", kOrdinals);
   // tag-owner says that tags are the tags of live HWPTs, one each: so their table is this.
   for (const auto& at : v.hwpts.places()) {
     TagRow<Sym> tag;
     tag.key = TagKey(at.row.smmu, at.row.vmid, at.row.asid), tag.owner = at.row.key;
     v.tags.places().push_back({at.present, tag});
   }
+  v.tags.ExchangeWith(v.hwpts);
   const auto& tags = v.tags.places();
   for (size_t i = 0; i < tags.size(); ++i)
     for (size_t j = 0; j < i; ++j)
       e->Assume(!(tags[i].present && tags[j].present) || tags[i].row.key != tags[j].row.key);
   for (auto& at : v.retained.places()) at.row.last |= W(0xfff);
   for (auto& at : v.areas.places()) at.row.mapFirst = at.row.first, at.row.mapLast = at.row.last;
+  // An offset is an address and a distance: then memory is compared by distances alone.
+  const auto by_distance = [&](auto& row) {
+    row.offset = row.first + e->Fresh("distance");
+    e->Assume((row.offset & W(~bounds.addresses)) == W(0), Solver::Weight::kHeavy);
+  };
+  for (auto& at : v.areas.places()) by_distance(at.row);
+  for (auto& at : v.retained.places()) by_distance(at.row);
   // What invariants say is equal to something is that very thing: nothing is lost, and a solver
   // need not find it out. lifetime: how many users there are.
   const auto attached = [&](const W& key) {
@@ -166,6 +181,15 @@ void EachInvariant(const reference::State<Sym>& state, const FormulaReport& repo
   });
   WellFormed<Sym>(view,
                   [&](const B& holds, const char* what) { report(kWellFormed, what, holds); });
+  // A bound: no IOAS_COPY, so nothing is in `copies`, and each area has pages of its own.
+  for (const auto& at : view.areas.places()) {
+    const AreaRow<Sym>& a = at.row;
+    const B counted = a.pages != W(0) && a.pages <= state.ordinals.pages;
+    const B shared = view.areas.Any([&](const AreaRow<Sym>& o) {
+      return o.pages == a.pages && (o.space != a.space || o.first != a.first);
+    });
+    report(kWellFormed, "an area has pages of its own", !at.present || (counted && !shared));
+  }
   for (const auto& at : state.tombstones.places()) {
     const auto is = [&](const auto& row) { return row.key == at.row.key; };
     const B named = view.ioases.Any(is) || view.hwpts.Any(is) || view.nesteds.Any(is) ||

@@ -20,7 +20,8 @@ struct Bounds {
   int areas = 3, retained = 2, tombstones = 1;
   // Free bits of addresses and offsets in the state (arguments of the Op always have 64).
   uint64_t addresses = 0xffffff;
-  std::string note;  // what else is bounded
+  bool ascending = false;  // to compare with: see Order
+  std::string note;        // what else is bounded
   // "device 3, ioas 2, ..., words as in docs/PROOFS.md"
   std::string Text() const;
 };

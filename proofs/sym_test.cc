@@ -343,12 +343,14 @@ TEST(Tables, BagAgreesWithTheConcreteOne) {
 
 const Widths kAll = [](const char*, const char*) { return ~uint64_t{0}; };
 
-TEST(Sym, FindSplitsOverThePlaces) {
+// Once for all places that may be exchanged; or place by place. What holds is the same.
+class Lookup : public testing::TestWithParam<Order> {};
+TEST_P(Lookup, FindSplitsOverThePlaces) {
   Explorer e;
   int found = 0, missing = 0;
   e.Explore([&] {
     SymTable<Item<Sym>> table;
-    FillTable(&e, &table, 3, kAll);
+    FillTable(&e, &table, 3, kAll, GetParam());
     const W key = e.Fresh("key");
     if (auto* row = table.Find(key)) {
       ++found;
@@ -365,9 +367,94 @@ TEST(Sym, FindSplitsOverThePlaces) {
     }
     e.Prove("unique", "", table.Count([&](const auto& r) { return r.key == key; }) == W(1));
   });
-  EXPECT_EQ(found, 3);
+  EXPECT_EQ(found, GetParam() == Order::kAny ? 1 : 3);
   EXPECT_EQ(missing, 1);
   for (const Group& group : e.groups()) EXPECT_EQ(group.verdict, Verdict::kHolds) << group.name;
+}
+
+// Two look-ups, of one row or of two; of several that match, also one that was not told before.
+TEST_P(Lookup, ReachesEveryCase) {
+  Explorer e;
+  e.Explore([&] {
+    SymTable<Item<Sym>> table;
+    FillTable(&e, &table, 3, kAll, GetParam());
+    auto* a = table.Find(e.Fresh("a"));
+    auto* b = table.Find(e.Fresh("b"));
+    if (a == nullptr || b == nullptr) return;
+    e.Prove("two are one", "", a->key == b->key);
+    e.Prove("two are two", "", a->key != b->key);
+    const auto even = [](const Item<Sym>& row) { return (row.value & W(1)) == W(0); };
+    auto* c = table.Pick(even);
+    if (c == nullptr) return;
+    e.Prove("picked as asked", "", (c->value & W(1)) == W(0));
+    e.Prove("never a third", "", c->key == a->key || c->key == b->key);
+    e.Prove("never past one that matches", "", !even(*a) || c->key == a->key || c->key < a->key);
+  });
+  EXPECT_EQ(e.FindGroup("picked as asked").verdict, Verdict::kHolds);
+  for (const char* canary : {"two are one", "two are two", "never a third"})
+    EXPECT_EQ(e.FindGroup(canary).verdict, Verdict::kRefuted) << canary;
+  // Ascending, the first in the order of keys is picked, as concretely; else it may be any.
+  EXPECT_EQ(e.FindGroup("never past one that matches").verdict,
+            GetParam() == Order::kAny ? Verdict::kRefuted : Verdict::kHolds);
+}
+INSTANTIATE_TEST_SUITE_P(Orders, Lookup, testing::Values(Order::kAny, Order::kAscending));
+
+// Each visits the rows in any order; those for which it is not asked stay as they were.
+TEST(Sym, EachVisitsInAnyOrder) {
+  Explorer e;
+  e.Explore([&] {
+    SymTable<Item<Sym>> table;
+    FillTable(&e, &table, 3, kAll);
+    std::vector<Item<Sym>> seen;
+    const auto odd = [](const Item<Sym>& row) { return (row.value & W(1)) == W(1); };
+    const W odds = table.Count(odd);
+    table.Each(odd, [&](Item<Sym>& row) { seen.push_back(row); });
+    e.Prove("all of them", "", odds == W(seen.size()));
+    if (seen.size() != 2) return;
+    e.Prove("only ascending", "", seen[0].key < seen[1].key);
+    e.Prove("only descending", "", seen[1].key < seen[0].key);
+  });
+  EXPECT_EQ(e.paths(), 4u);  // none, one, two, three
+  EXPECT_EQ(e.FindGroup("all of them").verdict, Verdict::kHolds);
+  EXPECT_EQ(e.FindGroup("only ascending").verdict, Verdict::kRefuted);
+  EXPECT_EQ(e.FindGroup("only descending").verdict, Verdict::kRefuted);
+}
+
+// A contract is shown on each path, stands for them all, and says no more than it says.
+TEST(Sym, ByContractIsNeitherStrongerNorUnproved) {
+  Explorer e;
+  e.Explore([&] {
+    Sym d(&e);
+    const W x = e.Fresh("x");
+    const auto half = [&](const Item<Sym>& r) { return r.value <= W(10); };
+    const auto f = [&] {
+      Item<Sym> r;
+      if (x < W(100)) r.value = W(7);
+      return r;
+    };
+    const Item<Sym> r = d.ByContract(f, half, "");
+    e.Prove("what it says", "", r.value <= W(10));
+    e.Prove("what f does", "", r.value == W(7) || r.value == W(0));
+    e.Prove("what f assumed", "", x < W(100));
+  });
+  EXPECT_EQ(e.FindGroup(kContractGroup).verdict, Verdict::kHolds);
+  EXPECT_EQ(e.FindGroup("what it says").verdict, Verdict::kHolds);
+  EXPECT_EQ(e.FindGroup("what f does").verdict, Verdict::kRefuted);
+  EXPECT_EQ(e.FindGroup("what f assumed").verdict, Verdict::kRefuted);
+
+  Explorer wrong;
+  wrong.Explore([&] {
+    Sym d(&wrong);
+    const W x = wrong.Fresh("x");
+    const auto f = [&] {
+      Item<Sym> r;
+      if (x == W(77)) r.value = W(11);
+      return r;
+    };
+    d.ByContract(
+        f, [](const Item<Sym>& r) { return r.value <= W(10); }, "");
+  });
+  EXPECT_EQ(wrong.FindGroup(kContractGroup).verdict, Verdict::kRefuted);
 }
 
 TEST(Sym, InsertingAKeyTwiceBreaksTheContract) {
@@ -382,25 +469,38 @@ TEST(Sym, InsertingAKeyTwiceBreaksTheContract) {
   EXPECT_EQ(e.FindGroup(kContractGroup).verdict, Verdict::kRefuted);
 }
 
-TEST(Sym, ChooseCoversPresentMemoryAndEveryMatch) {
+template <class D>
+struct Kept {
+  using W = typename D::W;
+  static constexpr const char* kName = "kept";
+  W kind{0}, value{0};
+  template <class F, class... R>
+  static void Each(F&& f, R&... r) {
+    f("kind", r.kind...), f("value", r.value...);
+  }
+};
+
+TEST(Sym, ChooseCoversPresentMemoryAndEveryMatchOfItsKind) {
   Explorer e;
   std::vector<std::string> seen;
   e.Explore([&] {
     Sym d(&e);
-    SymBag<Item<Sym>> bag;
+    SymBag<Kept<Sym>> bag;
     FillBag(&e, &bag, 2, kAll);
-    Item<Sym> never;
-    never.value = 9;
+    Kept<Sym> never;
+    never.kind = 1, never.value = 9;
     bag.Insert(never);
-    const auto* row = d.Choose(bag, [](const Item<Sym>& r) { return r.value == W(3); });
+    never.kind = 2, never.value = 3;
+    bag.Insert(never);
+    const auto* row = d.Choose(bag, W(1), [](const Kept<Sym>& r) { return r.value == W(3); });
     if (row == nullptr) {
       seen.push_back("present");
       return;
     }
-    e.Prove("matches", "", row->value == W(3));
+    e.Prove("matches", "", row->value == W(3) && row->kind == W(1));
     seen.push_back(row == &bag.places()[0].row ? "place 0" : "place 1");
   });
-  EXPECT_EQ(seen, (std::vector<std::string>{"present", "place 0", "place 1"}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"present", "place 0"}));  // place 1: exchanged
   EXPECT_EQ(e.FindGroup("matches").verdict, Verdict::kHolds);
 }
 
@@ -431,7 +531,7 @@ TEST(Sym, UpdateWhereIsEachInOneFormula) {
   Explorer e;
   e.Explore([&] {
     SymTable<Item<Sym>> one, other;
-    FillTable(&e, &one, 2, kAll);
+    FillTable(&e, &one, 2, kAll, Order::kAscending);
     other = one;
     const W limit = e.Fresh("limit");
     auto below = [&](const Item<Sym>& row) { return row.value < limit; };

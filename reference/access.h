@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "reference/stack.h"
+#include "reference/access_vtd.h"
 
 namespace twinwalk::reference {
 
@@ -57,8 +57,8 @@ void AccessHost(Stack<D>& stack, const AccessIn<D>& in, typename D::W sid, const
     fault.word3 = stage2 ? in.iova & W(Mask(51, 12)) : W(0);
     return Ends(out, in, sid, fault, true);
   }
-  stack.Reached(kDataAccess, in.iova, in.length, a.backing, a.offset, need, a.rights);
-  out->backing = a.backing, out->offset = a.offset, out->rights = a.rights;
+  stack.Reached(kDataAccess, in.iova, in.length, a.backing, a.At(in.iova), need, a.rights);
+  out->backing = a.backing, out->offset = a.At(in.iova), out->rights = a.rights;
 }
 
 // By the guest's stage 1, then the host's stage 2.
@@ -103,8 +103,8 @@ void AccessNested(const Env<D>& env, Stack<D>& stack, const AccessIn<D>& in, typ
   stack.MadeHostLeaf(s1.output, a);
   stack.MadeCombined(found.cd.asid, half.va, s1, a, rights);
   if ((rights & need) != need) return stage2_refuses(kPermission, s1.output);
-  stack.Reached(kDataAccess, s1.output, in.length, a.backing, a.offset, need, rights);
-  out->backing = a.backing, out->offset = a.offset, out->rights = rights;
+  stack.Reached(kDataAccess, s1.output, in.length, a.backing, a.At(s1.output), need, rights);
+  out->backing = a.backing, out->offset = a.At(s1.output), out->rights = rights;
 }
 
 // The access of one piece; writes nothing. Choices are d's.
@@ -113,14 +113,16 @@ AccessOut<D> Access(const Env<D>& env, const State<D>& s, const AccessIn<D>& in)
   using W = typename D::W;
   const View<D>& v = s.view;
   AccessOut<D> out;
+  out.accesses.reserve(8), out.retained.reserve(12);  // of a nested walk
   out.event = W(uint64_t{kAbortedSilently});
   const DeviceRow<D>* device = v.devices.Find(in.device);
   if (device == nullptr) return out;
+  if (IsVtd(env, device->smmu)) return AccessVtd(env, v, in, *device);
   // Steps 2, 3: which configuration. The host's own STEs: abort, stage 2, stage 1, or both.
-  const RetainedRow<D>* config = env.d.Choose(v.retained, [&](const RetainedRow<D>& r) {
-    return r.kind == W(uint64_t{kConfig}) && r.smmu == device->smmu && r.sid == device->sid &&
-           !env.host.Redundant(r);
-  });
+  const RetainedRow<D>* config =
+      env.d.Choose(v.retained, W(uint64_t{kConfig}), [&](const RetainedRow<D>& r) {
+        return r.smmu == device->smmu && r.sid == device->sid && !env.host.Redundant(r);
+      });
   const W owner = config != nullptr ? config->owner : device->attached;
   if (owner == W(0)) return out;
   size_t smmu = 0;  // native from here: its IDRs shape the walk
@@ -244,7 +246,8 @@ std::vector<Delivered<D>> Commit(const Env<D>& env, const State<D>& s, Retaineds
   for (const AccessRow<D>& row : out.accesses) accesses.Insert(row);
   std::vector<Delivered<D>> delivered;
   if (out.event == W(0) || out.event == W(uint64_t{kAbortedSilently})) return delivered;
-  const bool addressed = out.fault.event >= W(uint64_t{kTranslation}) ? true : false;
+  bool addressed = false;
+  if (!out.vtd) addressed = out.fault.event >= W(uint64_t{kTranslation}) ? true : false;
   for (uint64_t i = 0; i < copies; ++i) {
     std::array<W, 4> words = out.record;
     if (addressed) words[2] = words[2] + W(i * stride);

@@ -51,10 +51,31 @@ struct IoasUnmapIn {
   W context{0}, ioasId{0}, iova{0}, length{0};
 };
 template <class D>
+struct IoasCopyIn {
+  using W = typename D::W;
+  W context{0}, flags{0}, dst{0}, src{0}, length{0}, dstIova{0}, srcIova{0};
+  bool writable = true;
+};
+template <class D>
+struct IoasMapFileIn {
+  using W = typename D::W;
+  W context{0}, process{0};  // process: index plus 1
+  W ioasId{0}, flags{0}, start{0}, length{0}, iova{0};
+  W file{0};  // AreaRow::file; 0: the descriptor is not open
+  bool writable = true;
+};
+template <class D>
+struct OptionIn {
+  using W = typename D::W;
+  W context{0}, process{0};  // process: index plus 1
+  W optionId{0}, objectId{0}, op{0}, reserved{0}, value{0};
+};
+template <class D>
 struct HwptAllocIn {
   using W = typename D::W;
   W context{0}, flags{0}, devId{0}, ptId{0}, reserved{0}, dataType{0}, dataLen{0};
   W ste0{0}, ste1{0};  // the data, where readable
+  W faultId{0};
   bool dataReadable = true, writable = true;
 };
 template <class D>
@@ -96,6 +117,7 @@ struct BindIn {
   W device{0};  // DeviceRow key
   W context{0};
   bool writable = true;
+  bool viable = true;  // no device of its group has a host driver
 };
 template <class D>
 struct AttachIn {

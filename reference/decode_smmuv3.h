@@ -5,34 +5,13 @@
 
 #include <array>
 
+#include "reference/bits.h"
 #include "reference/env.h"
 #include "traces/walk.h"
 
 namespace twinwalk::reference {
 
 using Idr = std::array<uint32_t, 6>;
-
-// Bits last..first of a word.
-template <class W>
-W Bits(W word, int last, int first) {
-  return (word >> W(uint64_t(first))) & W((uint64_t{2} << (last - first)) - 1);
-}
-constexpr uint64_t Mask(int last, int first) {
-  return ((uint64_t{2} << (last - first)) - 1) << first;
-}
-template <class D>
-typename D::W Flag(typename D::B b) {
-  return D::Sel(b, typename D::W(1), typename D::W(0));
-}
-// Whether any bit at or above `bits` is set. REQUIRES: bits < 64.
-template <class W>
-auto Exceeds(W address, W bits) {
-  return (address >> bits) != W(0);
-}
-template <class D>
-typename D::W Min(typename D::W a, typename D::W b) {
-  return D::Sel(a < b, a, b);
-}
 
 // hw 4: address bits that one entry of a table at `level` decides from here up.
 constexpr int ShiftOf(int level, int granule) {

@@ -15,24 +15,33 @@ struct Objects {
   Viommus<D>& viommus;
   Vdevices<D>& vdevices;
   Veventqs<D>& veventqs;
+  FaultQueues<D>& faults;
 };
 template <class D>
 Objects<D> ObjectsOf(State<D>& s) {
   View<D>& v = s.view;
-  return {SpacesOf(s), v.nesteds, v.viommus, v.vdevices, v.veventqs};
+  return {SpacesOf(s), v.nesteds, v.viommus, v.vdevices, v.veventqs, s.faults};
 }
 
 template <class D>
 void DestroyIoas(const Env<D>& env, const View<D>& v, Spaces<D>& from, typename D::W key) {
   using W = typename D::W;
-  RemoveAreas(env, v, from.areas, from.accounts, from.retained, key, W(0), ~W(0));
-  from.ioases.EraseWhere([&](const IoasRow<D>& row) { return row.key == key; });
+  const auto mine = [&](const auto& row) { return row.key == key; };
+  RemoveAreas(env, v, from.areas, from.accounts, from.copies, from.retained, key, W(0), ~W(0));
+  from.ioases.EraseWhere(mine);
+  from.smallPages.EraseWhere(mine);
+  from.allowed.EraseOverlapping(key, W(0), ~W(0),
+                                [](const AllowedRow<D>&) { return typename D::B(true); });
+  from.contexts.UpdateWhere([&](const ContextRow<D>& c) { return c.compat == key; },
+                            [](ContextRow<D>& c) { c.compat = W(0); });
 }
 
 template <class D>
-void DestroyNested(Nesteds<D>& nesteds, Viommus<D>& viommus, const NestedRow<D>& gone) {
+void DestroyNested(Nesteds<D>& nesteds, Viommus<D>& viommus, FaultUses<D>& fault_uses,
+                   const NestedRow<D>& gone) {
   using W = typename D::W;
   const NestedRow<D> n = gone;
+  fault_uses.EraseWhere([&](const FaultUseRow<D>& u) { return u.key == n.key; });
   nesteds.EraseWhere([&](const NestedRow<D>& row) { return row.key == n.key; });
   CountViommuUser<D>(viommus, n.viommu, W(0) - W(1));
 }
@@ -80,7 +89,7 @@ Result<D> Destroy(const Env<D>& env, const State<D>& s, Objects<D> from, const D
   }
   if (const NestedRow<D>* row = from.nesteds.Find(key)) {
     if (row->users != W(0)) return Fail<D>(EBUSY);
-    DestroyNested(from.nesteds, from.viommus, *row);
+    DestroyNested(from.nesteds, from.viommus, spaces.faultUses, *row);
     return Result<D>();
   }
   if (const ViommuRow<D>* row = from.viommus.Find(key)) {
@@ -97,8 +106,38 @@ Result<D> Destroy(const Env<D>& env, const State<D>& s, Objects<D> from, const D
     DestroyVeventq(from.veventqs, from.viommus, *row);
     return Result<D>();
   }
+  if (const FaultRow<D>* row = from.faults.Find(key)) {  // 14.6
+    const auto held = [&](const FaultUseRow<D>& u) { return u.fault == key; };
+    if (row->open != W(0) || spaces.faultUses.Any(held)) return Fail<D>(EBUSY);
+    from.faults.EraseWhere([&](const FaultRow<D>& q) { return q.key == key; });
+    return Result<D>();
+  }
   // A DEVICE: its driver holds it until the cdev is closed.
   return Fail<D>(FindDevice(s.view, in.context, in.id) != nullptr ? EBUSY : ENOENT);
+}
+
+// Takes one object of a context away, those first that nothing depends on; whether there was one.
+template <class D>
+bool CloseOne(const Env<D>& env, const State<D>& s, Objects<D>& from, typename D::W context) {
+  using W = typename D::W;
+  const auto mine = [&](const auto& row) { return (row.key >> W(32)) == context; };
+  if (const VeventqRow<D>* row = from.veventqs.Pick(mine)) {
+    DestroyVeventq(from.veventqs, from.viommus, *row);
+  } else if (const VdeviceRow<D>* row = from.vdevices.Pick(mine)) {
+    DestroyVdevice(from.vdevices, from.viommus, *row);
+  } else if (const NestedRow<D>* row = from.nesteds.Pick(mine)) {
+    DestroyNested(from.nesteds, from.viommus, from.spaces.faultUses, *row);
+  } else if (const ViommuRow<D>* row = from.viommus.Pick(mine)) {
+    DestroyViommu(from.viommus, from.spaces.hwpts, *row);
+  } else if (const HwptRow<D>* row = from.spaces.hwpts.Pick(mine)) {
+    FreeHwpt(env, from.spaces, *row);
+  } else if (const IoasRow<D>* row = from.spaces.ioases.Pick(mine)) {
+    const W key = row->key;
+    DestroyIoas(env, s.view, from.spaces, key);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 // 1: the last reference to a context is gone. Its devices were unbound and its event files closed
@@ -108,19 +147,10 @@ void CloseContext(const Env<D>& env, const State<D>& s, Objects<D> from, Tombsto
                   typename D::W context) {
   using W = typename D::W;
   const auto mine = [&](const auto& row) { return (row.key >> W(32)) == context; };
-  while (const VeventqRow<D>* row = from.veventqs.Pick(mine))
-    DestroyVeventq(from.veventqs, from.viommus, *row);
-  while (const VdeviceRow<D>* row = from.vdevices.Pick(mine))
-    DestroyVdevice(from.vdevices, from.viommus, *row);
-  while (const NestedRow<D>* row = from.nesteds.Pick(mine))
-    DestroyNested(from.nesteds, from.viommus, *row);
-  while (const ViommuRow<D>* row = from.viommus.Pick(mine))
-    DestroyViommu(from.viommus, from.spaces.hwpts, *row);
-  while (const HwptRow<D>* row = from.spaces.hwpts.Pick(mine)) FreeHwpt(env, from.spaces, *row);
-  while (const IoasRow<D>* row = from.spaces.ioases.Pick(mine)) {
-    const W key = row->key;
-    DestroyIoas(env, s.view, from.spaces, key);
+  while (CloseOne(env, s, from, context)) {
   }
+  from.faults.EraseWhere(mine);
+  from.spaces.contexts.EraseWhere([&](const ContextRow<D>& c) { return c.key == context; });
   tombstones.EraseWhere(mine);
 }
 

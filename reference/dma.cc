@@ -22,6 +22,9 @@ int Shell::SliceDma(const Op& op, std::vector<Slice>* slices) const {
     slice.in.write = (in.flags & kDmaWrite) != 0;
     slice.in.hasPasid = (in.flags & kDmaHasPasid) != 0;
     slice.in.pasid = in.pasid;
+    slice.in.privileged = slice.in.hasPasid && (in.flags & kDmaPrivileged) != 0;
+    slice.in.instruction =
+        slice.in.hasPasid && (in.flags & kDmaInstruction) != 0 && !slice.in.write;
     slice.at = at;
     if (step != 0) slice.copies = (slice.in.length + step - 1) / step, slice.stride = step;
     at += slice.in.length;
@@ -30,9 +33,8 @@ int Shell::SliceDma(const Op& op, std::vector<Slice>* slices) const {
   return 0;
 }
 
-Shell::Member Shell::Look(const Slice& slice, const AccessOut<Concrete>& out) const {
+Shell::Member Shell::Look(const Slice& slice, AccessOut<Concrete> out) const {
   Member m;
-  m.out = out;
   m.piece.iova = slice.in.iova;
   m.piece.length = static_cast<uint32_t>(slice.in.length);
   m.piece.fault = static_cast<uint8_t>(out.event);
@@ -44,6 +46,7 @@ Shell::Member Shell::Look(const Slice& slice, const AccessOut<Concrete>& out) co
     m.data.assign(slice.in.length, '\0');
     if (out.event == 0) processes_.ReadBytes(out.backing, out.offset, m.data.data(), m.data.size());
   }
+  m.out = std::move(out);
   return m;
 }
 
@@ -55,18 +58,18 @@ bool Shell::ForEachMember(const Slice& slice, size_t limit, Stop&& stop) const {
     choices.Restart();
     return Access(env, s_, slice.in);
   };
-  // Present memory: every choice left alone.
-  fresh_ = nullptr;
+  // Present memory: every choice left alone. What it met on the way and did not take is noted.
+  met_.clear();
   choices.Clear();
-  const AccessOut<Real> present = run();
-  if (stop(Look(slice, present))) return true;
+  Member present = Look(slice, run());
+  const std::vector<const RetainedRow<Real>*> met = met_;
   // When each candidate that it met is what it makes itself, there is no other member.
-  fresh_ = &present.retained;
-  choices.Clear();
-  run();
-  const bool alone = !choices.Next();
-  fresh_ = nullptr;
-  if (alone) return true;
+  const bool alone = std::all_of(met.begin(), met.end(), [&](const RetainedRow<Real>* row) {
+    const auto& made = present.out.retained;
+    return std::any_of(made.begin(), made.end(),
+                       [&](const RetainedRow<Real>& own) { return SameRow(own, *row); });
+  });
+  if (stop(std::move(present)) || alone) return true;
   choices.Clear();
   run();
   for (size_t paths = 1; choices.Next(); ++paths) {
@@ -140,9 +143,8 @@ GuidedStep Shell::DoDma(const Op& op, const Outcome* wanted) {
     bool any = false, agreed = false;
     uint32_t looked = 0;
     std::vector<RetainedRow<Real>> also;  // what other members that agree would have left
-    const bool all = ForEachMember(slice, kMaxMembers, [&](const Member& m) {
-      if (!any) taken = m, any = true;
-      if (wanted == nullptr) return true;
+    const bool all = ForEachMember(slice, kMaxMembers, [&](Member m) {
+      if (wanted == nullptr) return taken = std::move(m), true;
       const Wish wish{*wanted};
       const bool same = wish.Piece(i, m.piece) && wish.Data(slice.at, m.data) &&
                         (!wish.exact() || wish.Events(cursor, Predict(slice, m.out)));
@@ -151,7 +153,8 @@ GuidedStep Shell::DoDma(const Op& op, const Outcome* wanted) {
         return false;
       }
       ++looked;
-      if (same) taken = m, agreed = true;
+      if (same || !any) taken = std::move(m), any = true;
+      agreed = same;
       return false;
     });
     if (wanted != nullptr && looked > 1) step.members += looked - 1;

@@ -16,7 +16,10 @@ namespace twinwalk::reference {
 template <class D>
 struct Run {
   typename D::W length{0}, backing{0}, offset{0};
+  typename D::W registers{0};  // 1: of a device (PFNMAP): mapped without being pinned
 };
+// Of Resolve's rights: registers of a device will do as well.
+inline constexpr uint64_t kOrRegisters = 4;
 
 template <class D>
 class Host {
@@ -30,6 +33,14 @@ class Host {
   // The memory of [va, va + length) of a process (index plus 1), one run a mapping; empty when a
   // page is not mapped or lacks a right (EFAULT). In a proof: nothing, or one fresh run.
   virtual std::vector<Run<D>> Resolve(W process, W va, W length, W rights) = 0;
+  // Part of a file that is memory (AreaRow::file); empty when it is none or ends before (EINVAL).
+  // In a proof: nothing, or that run.
+  virtual std::vector<Run<D>> ResolveFile(W file, W offset, W length) = 0;
+  // Pages that the World's memory can still hold pinned (TRACE 3): exact, unless there is room for
+  // `pages` in any case. In a proof: enough.
+  virtual W Room(W pages) { return pages; }
+  // Whether anybody reads what is announced: an optimisation. In a proof: yes.
+  virtual bool Listens() { return true; }
   // A word that a guest or user owns. In a proof: fresh each time.
   virtual W ReadGuest(W backing, W offset) = 0;
   // A retained row that an access need not choose because present memory makes the very same one:
@@ -49,9 +60,29 @@ struct Env {
 template <class D, class F>
 typename D::W OfSmmu(const Env<D>& env, typename D::W smmu, F&& f) {
   using W = typename D::W;
-  W value = W(uint64_t{f(env.world.smmus[0])});
-  for (size_t i = 1; i < env.world.smmus.size(); ++i)
-    value = D::Sel(smmu == W(uint64_t{i}), W(uint64_t{f(env.world.smmus[i])}), value);
+  const std::vector<SmmuConfig>& smmus = env.world.smmus;
+  W value = smmus.empty() ? W(0) : W(uint64_t{f(smmus[0])});
+  for (size_t i = 1; i < smmus.size(); ++i)
+    value = D::Sel(smmu == W(uint64_t{i}), W(uint64_t{f(smmus[i])}), value);
+  return value;
+}
+// Whether an IOMMU number names a VT-d unit: those come behind the SMMUs.
+template <class D>
+typename D::B IsVtd(const Env<D>& env, typename D::W iommu) {
+  using W = typename D::W;
+  const uint64_t first = env.world.smmus.size(), count = env.world.vtds.size();
+  return typename D::B(count != 0) && iommu >= W(first) && iommu < W(first + count);
+}
+// f(config) of that unit.
+template <class D, class F>
+typename D::W OfVtd(const Env<D>& env, typename D::W iommu, F&& f) {
+  using W = typename D::W;
+  const std::vector<VtdConfig>& vtds = env.world.vtds;
+  W value = vtds.empty() ? W(0) : W(uint64_t{f(vtds[0])});
+  for (size_t i = 1; i < vtds.size(); ++i) {
+    const W number = W(uint64_t{env.world.smmus.size() + i});
+    value = D::Sel(iommu == number, W(uint64_t{f(vtds[i])}), value);
+  }
   return value;
 }
 // f(config) of a process (index plus 1).

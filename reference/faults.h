@@ -6,7 +6,7 @@
 namespace twinwalk {
 
 struct ReferenceFaults {
-  bool skipInvalidation = false;    // a stage-2 unmap omits TLBI_NH_ALL after TLBI_S2_IPA
+  bool skipInvalidation = false;    // a stage-2 unmap omits TLBI_NH_ALL; on VT-d its IOTLB flush
   bool wrongRightsAnd = false;      // nested rights are those of stage 1 alone
   bool uncountedReference = false;  // an attach does not count its reference on the HWPT
   bool unmapForgetsSpace = false;   // an unmap invalidates for the first HWPT of the IOAS only

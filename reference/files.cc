@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "reference/options.h"
 #include "reference/shell.h"
 
 namespace twinwalk::reference {
@@ -10,7 +11,10 @@ namespace {
 constexpr uint32_t kPollIn = 0x41;    // IN, RDNORM
 constexpr uint32_t kPollAll = 0x145;  // and OUT, WRNORM
 constexpr uint32_t kPollNval = 0x20;
+constexpr uint32_t kPollReadable = 1;
+constexpr uint32_t kPollOut = 4;
 constexpr uint64_t kMarkerBytes = 8;
+constexpr uint64_t kFaultMessageBytes = 40;
 
 Outcome Error(int err) {
   Outcome out;
@@ -32,8 +36,23 @@ Outcome Shell::DoOpen(const Op& op) {
       file.kind = FileKind::kCdev;
       file.device = op.open.device;
       break;
+    case Node::kVfioContainer:
+      file.kind = world_.iommufdContainer ? FileKind::kIommu : FileKind::kContainer;
+      file.context = ++last_context_;
+      if (world_.iommufdContainer) {  // TRACE 8, open
+        UpdateContext<Real>(s_.contexts, file.context,
+                            [](ContextRow<Real>& c) { c.perProcess = 1; });
+      } else {
+        ContainerRow<Real> row;
+        row.key = file.context;
+        s_.containers.Insert(row);
+      }
+      break;
+    case Node::kVfioGroup:
+    case Node::kVfioNoiommuGroup:
+      return OpenGroupNode(op);
   }
-  if (op.open.node > static_cast<uint32_t>(Node::kVfioCdev)) return Error(ENOENT);
+  if (op.open.node > static_cast<uint32_t>(Node::kVfioNoiommuGroup)) return Error(ENOENT);
   Outcome out;
   out.fd = processes_.Open(op.process, file);
   return out;
@@ -46,8 +65,12 @@ Outcome Shell::DoDup(const Op& op) {
 }
 
 Outcome Shell::DoClose(const Op& op) {
+  return CloseFd(op.process, op.fd);
+}
+
+Outcome Shell::CloseFd(size_t process, uint32_t fd) {
   File file;
-  if (!processes_.Close(op.process, op.fd, &file)) return Outcome();
+  if (!processes_.Close(process, fd, &file)) return Outcome();
   View<Real>& v = s_.view;
   switch (file.kind) {
     case FileKind::kIommu:
@@ -63,6 +86,20 @@ Outcome Shell::DoClose(const Op& op) {
       CloseVeventq<Real>(v.veventqs, file.veventq);
       MaybeEndContext(file.context);
       break;
+    case FileKind::kFault:
+      CloseFaultQueue<Real>(s_.faults, file.fault);
+      MaybeEndContext(file.context);
+      break;
+    case FileKind::kContainer:
+      MaybeEndContainer(file.context);
+      break;
+    case FileKind::kGroup:
+      CloseGroupFile(file);
+      break;
+    case FileKind::kDevice:
+      CloseDeviceFile(file);
+      break;
+    case FileKind::kEventfd:
     case FileKind::kMemfd:
       break;
   }
@@ -72,16 +109,28 @@ Outcome Shell::DoClose(const Op& op) {
 
 void Shell::MaybeEndContext(uint64_t context) {
   const bool open = processes_.AnyFile([&](const File& file) {
-    return file.context == context;  // the iommufd itself, a bound cdev, a vEVENTQ
+    return file.context == context;  // the iommufd itself, a bound device, a vEVENTQ
   });
-  if (open) return;
+  const bool held = std::any_of(
+      open_groups_.begin(), open_groups_.end(),
+      [&](const OpenGroup& group) { return group.compat && group.container == context; });
+  if (open || held) return;
   CloseContext(MakeEnv(), s_, ObjectsOf(s_), s_.tombstones, context);
   std::erase_if(records_, [&](const auto& entry) { return entry.first >> 32 == context; });
 }
 
 // 16: whole records; the first must fit.
 Outcome Shell::DoRead(const Op& op) {
-  const File& file = *processes_.Find(op.process, op.fd);
+  File& file = *processes_.Find(op.process, op.fd);
+  const bool device =
+      file.kind == FileKind::kDevice || (file.kind == FileKind::kCdev && file.context != 0);
+  if (device && op.read.positional != 0)
+    return DoRegionAccess(file, op.read.offset, op.read.count, op.read.bufWritable);
+  if (file.kind == FileKind::kEventfd) return DoEventfdRead(op, &file);
+  if (file.kind == FileKind::kFault) {  // 14.3: never anything there
+    const bool whole = op.read.count % kFaultMessageBytes == 0;
+    return Error(whole && (op.read.positional == 0 || op.read.offset == 0) ? 0 : ESPIPE);
+  }
   if (file.kind != FileKind::kVeventq) return Error(EINVAL);
   if (op.read.positional != 0 && op.read.offset != 0) return Error(ESPIPE);
   if (op.read.count < kMarkerBytes) return Error(EINVAL);
@@ -115,6 +164,11 @@ Outcome Shell::DoPoll(const Op& op) {
     out.ret = kPollNval;
   } else if (file->kind == FileKind::kVeventq) {
     out.ret = records_[file->veventq].empty() ? 0 : op.poll.events & kPollIn;
+  } else if (file->kind == FileKind::kFault) {  // 14.5
+    out.ret = op.poll.events & kPollOut;
+  } else if (file->kind == FileKind::kEventfd) {
+    const uint32_t full = file->counter == ~uint64_t{0} - 1 ? 0 : kPollOut;
+    out.ret = op.poll.events & (full | (file->counter != 0 ? kPollReadable : 0));
   } else {
     out.ret = op.poll.events & kPollAll;
   }
@@ -133,7 +187,15 @@ Outcome Shell::DoMmap(const Op& op) {
         if ((in.prot & kProtExec) != 0) return Error(EPERM);
         return Error(ENXIO);
       case FileKind::kCdev:
+        if (file->context == 0) return Error(ENODEV);
+        return DoRegionMmap(op, *file);
+      case FileKind::kDevice:
+        return DoRegionMmap(op, *file);
       case FileKind::kVeventq:
+      case FileKind::kFault:
+      case FileKind::kContainer:
+      case FileKind::kGroup:
+      case FileKind::kEventfd:
         return Error(ENODEV);
       case FileKind::kMemfd:
         break;
@@ -157,7 +219,7 @@ Outcome Shell::DoMemfd(const Op& op) {
   File file;
   file.kind = FileKind::kMemfd;
   file.length = (length + 4095) & ~uint64_t{4095};
-  file.backing = processes_.NewBacking();
+  file.backing = processes_.NewMemoryFile(file.length);
   Outcome out;
   out.fd = processes_.Open(op.process, file);
   return out;

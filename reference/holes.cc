@@ -30,10 +30,11 @@ Ranges ReservedRanges(const Env<Concrete>& env, const View<Concrete>& v, uint64_
     const uint64_t last = ApertureLast(env, h.smmu, h.nestParent);
     if (last != ~uint64_t{0}) taken.emplace_back(last + 1, ~uint64_t{0});
   });
-  const World& world = env.world;
-  if (world.swMsiFirst <= world.swMsiLast &&
-      Reserved(env, v, ioas, world.swMsiFirst, world.swMsiFirst))
-    taken.emplace_back(world.swMsiFirst, world.swMsiLast);
+  v.devices.EachIndex([&](bool, const DeviceRow<Concrete>& d) {
+    const auto window = MsiWindow(env, d.smmu);
+    if (d.attached != 0 && LeadsTo(v, d.attached, ioas) && window.first <= window.second)
+      taken.push_back(window);
+  });
   return taken;
 }
 
@@ -43,17 +44,28 @@ Ranges IovaHoles(const Env<Concrete>& env, const View<Concrete>& v, uint64_t ioa
   return Complement(ReservedRanges(env, v, ioas), {0, ~uint64_t{0}});
 }
 
-uint64_t PlaceIova(const Env<Concrete>& env, const View<Concrete>& v, uint64_t ioas, uint64_t va,
+uint64_t PlaceIova(const Env<Concrete>& env, const State<Concrete>& s, uint64_t ioas, uint64_t va,
                    uint64_t length, uint64_t alignment) {
-  Ranges taken = ReservedRanges(env, v, ioas);
-  v.areas.EachIndex([&](bool, const AreaRow<Concrete>& a) {
+  constexpr uint64_t kFirst = 4096, kLast = ~uint64_t{0} - 4096;
+  Ranges windows;
+  s.allowed.EachIndex([&](bool, const AllowedRow<Concrete>& r) {
+    if (r.space == ioas) windows.emplace_back(r.first, r.last);
+  });
+  if (windows.empty()) windows.emplace_back(kFirst, kLast);
+  Ranges taken = ReservedRanges(env, s.view, ioas);
+  s.view.areas.EachIndex([&](bool, const AreaRow<Concrete>& a) {
     if (a.space == ioas) taken.emplace_back(a.first, a.last);
   });
-  for (const auto& [first, last] : Complement(taken, {4096, ~uint64_t{0} - 4096})) {
-    const uint64_t rounded = (first + (alignment - 1)) & ~(alignment - 1);
-    if (rounded < first) continue;
-    const uint64_t start = rounded | (va & 4095);
-    if (start < last && last - start >= length - 1) return start;
+  std::sort(taken.begin(), taken.end());
+  for (auto [window_first, window_last] : windows) {
+    window_first = std::max(window_first, kFirst), window_last = std::min(window_last, kLast);
+    if (window_first > window_last) continue;
+    for (const auto& [first, last] : Complement(taken, {window_first, window_last})) {
+      const uint64_t rounded = (first + (alignment - 1)) & ~(alignment - 1);
+      if (rounded < first) continue;
+      const uint64_t start = rounded | (va & 4095);
+      if (start < last && last - start >= length - 1) return start;
+    }
   }
   return 0;
 }

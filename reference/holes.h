@@ -16,7 +16,7 @@ using Ranges = std::vector<std::pair<uint64_t, uint64_t>>;
 Ranges IovaHoles(const Env<Concrete>& env, const View<Concrete>& v, uint64_t ioas);
 
 // 5.2: where automatic placement puts `length` bytes of user address `va`; 0: nowhere.
-uint64_t PlaceIova(const Env<Concrete>& env, const View<Concrete>& v, uint64_t ioas, uint64_t va,
+uint64_t PlaceIova(const Env<Concrete>& env, const State<Concrete>& s, uint64_t ioas, uint64_t va,
                    uint64_t length, uint64_t alignment);
 
 }  // namespace twinwalk::reference

@@ -90,7 +90,7 @@ Result<D> HwptInvalidate(const Env<D>& env, const State<D>& s, Retaineds<D>& ret
   const ViommuRow<D>* found = v.viommus.Pick(is);
   if (found == nullptr) {
     const auto other = v.ioases.Any(is) || v.hwpts.Any(is) || v.vdevices.Any(is) ||
-                       v.veventqs.Any(is) ||
+                       v.veventqs.Any(is) || s.faults.Any(is) ||
                        v.devices.Any([&](const DeviceRow<D>& d) { return d.object == key; });
     return Fail<D>(other ? EINVAL : ENOENT);
   }

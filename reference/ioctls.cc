@@ -4,6 +4,7 @@
 
 #include "reference/holes.h"
 #include "reference/shell.h"
+#include "reference/structs.h"
 
 namespace twinwalk::reference {
 namespace {
@@ -14,45 +15,28 @@ Outcome Error(uint64_t err) {
   return out;
 }
 
-// Smallest size of each struct (sheet table 3, 19).
-uint32_t MinimumSize(OpKind kind) {
-  if (kind == OpKind::kHwptAlloc || kind == OpKind::kViommuAlloc) return 24;
-  if (kind == OpKind::kVeventqAlloc) return 28;
-  if (kind == OpKind::kGetHwInfo) return 32;
-  if (kind == OpKind::kBindIommufd) return 16;
-  if (kind == OpKind::kAttachIommufdPt) return 12;
-  if (kind == OpKind::kDetachIommufdPt) return 8;
-  return StructSize(kind);
-}
-
 bool IsVfio(OpKind kind) {
   return kind == OpKind::kBindIommufd || kind == OpKind::kAttachIommufdPt ||
          kind == OpKind::kDetachIommufdPt;
 }
 
-uint64_t Readable(const Op& op) {
-  return op.readable == 65535 ? ~uint64_t{0} : op.readable;
-}
-
 // TRACE 2. 0, or why the struct cannot be copied in.
 int FramingError(const Op& op) {
-  const uint32_t known = StructSize(op.kind);
-  const uint64_t readable = Readable(op);
+  const auto [known, minimum] = SizesOf(op.kind);
+  const uint64_t readable = ReadableBytes(op);
   if (readable < 4) return EFAULT;
-  if (op.size < MinimumSize(op.kind)) return EINVAL;
+  if (op.size < minimum) return EINVAL;
   const bool strict = op.kind != OpKind::kAttachIommufdPt && op.kind != OpKind::kDetachIommufdPt;
   if (strict && op.size > known) {
-    const size_t surplus = std::min<size_t>(TrailingBytes(op), op.blob.size());
-    if (std::any_of(op.blob.begin(), op.blob.begin() + static_cast<std::ptrdiff_t>(surplus),
-                    [](char c) { return c != 0; }))
-      return E2BIG;
+    const std::string_view surplus = TailOf(op);
+    if (std::any_of(surplus.begin(), surplus.end(), [](char c) { return c != 0; })) return E2BIG;
     if (readable < op.size) return EFAULT;
   }
   return readable < std::min(op.size, known) ? EFAULT : 0;
 }
 
 bool Writable(const Op& op) {
-  uint32_t needed = std::min(op.size, StructSize(op.kind));
+  uint32_t needed = std::min(op.size, KnownSize(op.kind));
   if (op.kind == OpKind::kBindIommufd) needed = 16;
   if (op.kind == OpKind::kAttachIommufdPt) needed = 12;
   return op.writable >= needed;
@@ -65,17 +49,16 @@ uint64_t Field(const Op& op, uint64_t value, uint32_t offset, uint32_t bytes) {
   return value & ((uint64_t{1} << (8 * (op.size - offset))) - 1);
 }
 
-// Bytes of the buffer that the struct points to.
-std::string_view BufferOf(const Op& op) {
-  std::string_view blob = op.blob;
-  blob.remove_prefix(std::min<size_t>(TrailingBytes(op), blob.size()));
-  return blob;
-}
 uint64_t Word(std::string_view bytes, size_t at) {
   uint64_t word = 0;
   if (at < bytes.size())
     std::memcpy(&word, bytes.data() + at, std::min<size_t>(8, bytes.size() - at));
   return word;
+}
+
+template <class T, size_t n>
+std::string Bytes(const std::array<T, n>& words) {
+  return std::string(reinterpret_cast<const char*>(words.data()), sizeof words);
 }
 
 Outcome ToOutcome(const Result<Real>& r) {
@@ -92,8 +75,11 @@ Outcome Shell::DoIoctl(const Op& op) {
   File& file = *processes_.Find(op.process, op.fd);
   const bool unbound = file.kind == FileKind::kCdev && file.context == 0;
   if (unbound && op.kind != OpKind::kBindIommufd) return Error(EINVAL);
-  if (file.kind != (IsVfio(op.kind) ? FileKind::kCdev : FileKind::kIommu)) return Error(ENOTTY);
+  const bool by_group = file.kind == FileKind::kDevice && op.kind == OpKind::kBindIommufd;
+  if (file.kind != (IsVfio(op.kind) ? FileKind::kCdev : FileKind::kIommu) && !by_group)
+    return Error(ENOTTY);
   if (const int err = FramingError(op)) return Error(static_cast<uint64_t>(err));
+  if (by_group) return Error(EINVAL);  // 19.1
   if (op.kind == OpKind::kBindIommufd) return DoBind(op, &file);
   if (op.kind == OpKind::kAttachIommufdPt) return DoAttach(op, file);
   if (op.kind == OpKind::kDetachIommufdPt) return DoDetach(op, file);
@@ -104,15 +90,17 @@ Outcome Shell::DoIoctl(const Op& op) {
 Outcome Shell::DoBind(const Op& op, File* file) {
   const BindArgs& in = op.bind;
   // TOKEN: neither a PF nor a VF here. A negative descriptor is refused before it is looked up.
-  if (in.flags != 0 || in.iommufd >= uint32_t{1} << 31) return Error(EINVAL);
-  if (file->context != 0) return Error(EINVAL);
+  if ((in.flags & ~1u) != 0 || in.iommufd >= uint32_t{1} << 31) return Error(EINVAL);
+  if (GroupIsOpen(groups_.OfDevice(file->device))) return Error(EBUSY);
+  if (file->context != 0 || in.flags != 0) return Error(EINVAL);
   const File* iommufd = processes_.Find(op.process, in.iommufd);
-  if (iommufd == nullptr) return Error(EBADF);
+  if (iommufd == nullptr) return Error(in.iommufd < kFirstOwnFd ? EBADFD : EBADF);
   if (iommufd->kind != FileKind::kIommu) return Error(EBADFD);
   BindIn<Real> bind;
   bind.device = uint64_t{file->device} + 1;
   bind.context = iommufd->context;
   bind.writable = Writable(op);
+  bind.viable = groups_.Viable(groups_.OfDevice(file->device));
   const Outcome out = ToOutcome(Bind(MakeEnv(), s_, s_.view.devices, bind));
   if (out.err == 0) file->context = bind.context;
   return out;
@@ -153,13 +141,13 @@ Outcome Shell::DoIommufd(const Op& op, uint64_t context) {
   }
   if (op.kind == OpKind::kIoasMap) {
     const IoasMapArgs& in = op.ioasMap;
-    return written(ToOutcome(IoasMap(env, s_, v.areas, v.accounts, s_.allocator,
+    return written(ToOutcome(IoasMap(env, s_, v.areas, v.accounts, s_.ordinals, s_.allocator,
                                      {context, uint64_t{op.process} + 1, in.ioasId, in.flags,
                                       in.reserved, in.userVa, in.length, in.iova, writable})));
   }
   if (op.kind == OpKind::kIoasUnmap) {
     const IoasUnmapArgs& in = op.ioasUnmap;
-    return written(ToOutcome(IoasUnmap(env, s_, v.areas, v.accounts, v.retained,
+    return written(ToOutcome(IoasUnmap(env, s_, v.areas, v.accounts, s_.copies, v.retained,
                                        {context, in.ioasId, in.iova, in.length})));
   }
   if (op.kind == OpKind::kViommuAlloc) {
@@ -182,7 +170,8 @@ Outcome Shell::DoIommufd(const Op& op, uint64_t context) {
   if (op.kind == OpKind::kGetHwInfo) return DoHwInfo(op, context);
   if (op.kind == OpKind::kHwptAlloc) return DoHwptAlloc(op, context);
   if (op.kind == OpKind::kVeventqAlloc) return DoVeventqAlloc(op, context);
-  return DoInvalidate(op, context);
+  if (op.kind == OpKind::kHwptInvalidate) return DoInvalidate(op, context);
+  return DoIommufdRest(op, context);
 }
 
 // 6.2
@@ -210,18 +199,25 @@ Outcome Shell::DoHwInfo(const Op& op, uint64_t context) {
   const GetHwInfoArgs& in = op.getHwInfo;
   uint64_t smmu = 0;
   const Result<Real> r =
-      GetHwInfo(s_, {context, in.flags, in.devId, in.dataType, in.maxPasidAndReserved >> 8}, &smmu);
+      GetHwInfo(MakeEnv(), s_,
+                {context, in.flags, in.devId, in.dataType, in.maxPasidAndReserved >> 8}, &smmu);
   if (r.err != 0) return ToOutcome(r);
-  const SmmuConfig& config = world_.smmus[smmu];
-  // flags@0 idr[6]@8 iidr@32 aidr@36
-  const auto& idr = config.idr;
-  const uint32_t registers[10] = {0,      0,      idr[0], idr[1],      idr[2],
-                                  idr[3], idr[4], idr[5], config.iidr, config.aidr};
   if (in.bufWritable < in.dataLen || !Writable(op)) return Error(EFAULT);
   Outcome out;
-  out.out.assign(reinterpret_cast<const char*>(registers), sizeof registers);
+  if (IsVtd(MakeEnv(), smmu)) {
+    // flags@0: an erratum that 20.1 reports always; cap@8 ecap@16
+    const VtdConfig& unit = world_.vtds[smmu - world_.smmus.size()];
+    out.out = Bytes(std::array<uint64_t, 3>{1, unit.cap, unit.ecap});
+    out.values = {24, 1, 8};
+  } else {
+    // flags@0 idr[6]@8 iidr@32 aidr@36
+    const SmmuConfig& unit = world_.smmus[smmu];
+    const auto& idr = unit.idr;
+    out.out = Bytes(std::array<uint32_t, 10>{0, 0, idr[0], idr[1], idr[2], idr[3], idr[4], idr[5],
+                                             unit.iidr, unit.aidr});
+    out.values = {40, 2, 8};
+  }
   out.out.resize(std::min<size_t>(in.dataLen, kMaxOut), '\0');
-  out.values = {40, 2, 8};
   return out;
 }
 
@@ -237,6 +233,7 @@ Outcome Shell::DoHwptAlloc(const Op& op, uint64_t context) {
   const std::string_view data = BufferOf(op);
   alloc.dataReadable = Field(op, in.dataPtr, 32, 8) != 0 && data.size() >= 16;
   alloc.ste0 = Word(data, 0), alloc.ste1 = Word(data, 8);
+  alloc.faultId = Field(op, in.faultId, 40, 4);
   alloc.writable = Writable(op);
   View<Real>& v = s_.view;
   return ToOutcome(

@@ -13,12 +13,20 @@ uint64_t RoundUp(uint64_t length) {
   return (length + kPageMask) & ~kPageMask;
 }
 
+bool MadeByIoctl(FileKind kind) {
+  return kind == FileKind::kDevice || kind == FileKind::kVeventq || kind == FileKind::kFault;
+}
+
 }  // namespace
 
-void Processes::Reset(size_t processes) {
-  processes_.assign(processes, Process());
+void Processes::Reset(const std::vector<ProcessConfig>& processes) {
+  processes_.assign(processes.size(), Process());
+  for (size_t i = 0; i < processes.size(); ++i)
+    if (processes[i].unborn) processes_[i].life = Life::kUnborn;
   files_.clear();
   memory_.clear();
+  file_lengths_.clear();
+  registers_.clear();
   last_file_ = last_backing_ = 0;
 }
 
@@ -29,7 +37,7 @@ File* Processes::Find(size_t process, uint32_t fd) {
 }
 
 uint32_t Processes::LowestFd(const Process& process) {
-  uint32_t fd = 3;
+  uint32_t fd = kFirstOwnFd;
   for (const auto& [used, file] : process.fds) {
     if (used != fd) break;
     ++fd;
@@ -42,22 +50,37 @@ uint32_t Processes::Open(size_t process, const File& file) {
   File& made = files_[++last_file_] = file;
   made.fds = 1;
   processes_[process].fds[fd] = last_file_;
+  if (MadeByIoctl(file.kind)) processes_[process].closed_by_exec.insert(fd);
   return fd;
 }
 
-uint32_t Processes::Dup(size_t process, uint32_t fd) {
-  auto& fds = processes_[process].fds;
-  const uint64_t file = fds.at(fd);
+uint32_t Processes::Share(uint64_t file, size_t process) {
   const uint32_t made = LowestFd(processes_[process]);
-  fds[made] = file;
+  processes_[process].fds[made] = file;
   ++files_.at(file).fds;
   return made;
+}
+
+uint32_t Processes::Dup(size_t process, uint32_t fd) {
+  return Share(processes_[process].fds.at(fd), process);
+}
+
+uint32_t Processes::Pass(size_t from, uint32_t fd, size_t to) {
+  return Share(processes_[from].fds.at(fd), to);
+}
+
+std::vector<uint32_t> Processes::Descriptors(size_t process, bool exec) const {
+  std::vector<uint32_t> fds;
+  for (const auto& [fd, file] : processes_[process].fds)
+    if (!exec || processes_[process].closed_by_exec.count(fd) != 0) fds.push_back(fd);
+  return fds;
 }
 
 bool Processes::Close(size_t process, uint32_t fd, File* closed) {
   auto& fds = processes_[process].fds;
   const uint64_t id = fds.at(fd);
   fds.erase(fd);
+  processes_[process].closed_by_exec.erase(fd);
   File& file = files_.at(id);
   *closed = file;
   if (--file.fds > 0) return false;
@@ -65,7 +88,29 @@ bool Processes::Close(size_t process, uint32_t fd, File* closed) {
   return true;
 }
 
-int Processes::MapMemory(size_t process, const MmapArgs& args, const File* memfd) {
+// TRACE 8: private memory is copied, once for each backing, in the order of addresses.
+void Processes::Fork(size_t parent, size_t child) {
+  Process& to = processes_[child] = processes_[parent];
+  for (const auto& [fd, file] : to.fds) ++files_.at(file).fds;
+  std::map<uint64_t, uint64_t> copies;
+  for (auto& [base, vma] : to.vmas) {
+    if (vma.shared) continue;
+    uint64_t& copy = copies[vma.backing];
+    if (copy == 0) {
+      copy = NewBacking();
+      auto it = memory_.find(vma.backing);
+      if (it != memory_.end()) it->second.CopyTo(&memory_[copy]);
+    }
+    vma.backing = copy;
+  }
+}
+
+void Processes::End(size_t process) {
+  processes_[process].life = Life::kEnded;
+  processes_[process].vmas.clear();
+}
+
+int Processes::MapMemory(size_t process, const MmapArgs& args, const File* memory) {
   if (args.length == 0 || (args.base & kPageMask) != 0 || (args.offset & kPageMask) != 0)
     return EINVAL;
   if (args.length > kTop || args.base > kTop) return ENOMEM;
@@ -80,10 +125,12 @@ int Processes::MapMemory(size_t process, const MmapArgs& args, const File* memfd
   Vma vma;
   vma.length = length;
   vma.prot = args.prot;
-  if (memfd != nullptr) {
-    if (args.shared != 1 || args.offset > memfd->length || length > memfd->length - args.offset)
+  vma.shared = args.shared == 1;
+  if (memory != nullptr) {
+    if (!vma.shared || args.offset > memory->length || length > memory->length - args.offset)
       return EINVAL;
-    vma.backing = memfd->backing, vma.offset = args.offset;
+    vma.backing = memory->backing, vma.offset = args.offset;
+    vma.registers = registers_.count(vma.backing) != 0;
   } else {
     vma.backing = NewBacking();
   }
@@ -121,7 +168,7 @@ int Processes::Unmap(size_t process, uint64_t address, uint64_t length) {
 }
 
 std::vector<Run<Concrete>> Processes::Resolve(size_t process, uint64_t va, uint64_t length,
-                                              uint32_t prot) const {
+                                              uint32_t prot, bool registers) const {
   std::vector<Run<Concrete>> runs;
   const auto& vmas = processes_[process].vmas;
   while (length > 0) {
@@ -129,7 +176,9 @@ std::vector<Run<Concrete>> Processes::Resolve(size_t process, uint64_t va, uint6
     if (it == vmas.begin()) return {};
     const auto& [base, vma] = *std::prev(it);
     if (va - base >= vma.length || (vma.prot & prot) != prot) return {};
+    if (vma.registers && !registers) return {};
     Run<Concrete> run;
+    run.registers = vma.registers ? 1 : 0;
     run.length = std::min(length, vma.length - (va - base));
     run.backing = vma.backing, run.offset = vma.offset + (va - base);
     runs.push_back(run);
@@ -140,7 +189,7 @@ std::vector<Run<Concrete>> Processes::Resolve(size_t process, uint64_t va, uint6
 
 int Processes::Write(size_t process, uint64_t address, const std::string& bytes) {
   if (bytes.empty()) return 0;
-  const auto runs = Resolve(process, address, bytes.size(), kProtWrite);
+  const auto runs = Resolve(process, address, bytes.size(), kProtWrite, true);
   if (runs.empty()) return EFAULT;
   size_t at = 0;
   for (const auto& run : runs) {
@@ -169,11 +218,14 @@ void Processes::WriteBytes(uint64_t backing, uint64_t offset, const char* from, 
 }
 
 void Processes::ForgetUnused(const View<Concrete>& view) {
-  std::set<uint64_t> used;
+  std::set<uint64_t> used = registers_;
   for (const Process& process : processes_)
     for (const auto& [base, vma] : process.vmas) used.insert(vma.backing);
   for (const auto& [id, file] : files_) used.insert(file.backing);
-  view.areas.EachIndex([&](bool, const AreaRow<Concrete>& a) { used.insert(a.backing); });
+  view.areas.EachIndex([&](bool, const AreaRow<Concrete>& a) {
+    used.insert(a.backing);
+    used.insert(a.file);
+  });
   std::erase_if(memory_, [&](const auto& entry) { return used.count(entry.first) == 0; });
 }
 

@@ -14,14 +14,19 @@ void Shell::Reset(const World& world) {
   world_ = world;
   d_ = Concrete();
   s_ = State<Concrete>();
-  processes_.Reset(world.processes.size());
+  processes_.Reset(world.processes);
   records_.clear();
+  groups_ = Groups(world);
+  open_groups_.clear();
+  vfio_devices_.clear();
   last_context_ = 0;
+  pinned_bound_ = 0;
   for (size_t i = 0; i < world.devices.size(); ++i) {
     const DeviceConfig& config = world.devices[i];
     DeviceRow<Real> row;
     row.key = i + 1;
-    row.smmu = config.smmu, row.sid = config.streamId, row.group = config.group;
+    row.smmu = config.smmu, row.sid = config.streamId, row.group = groups_.OfDevice(i);
+    vfio_devices_.emplace_back(config.vfio);
     s_.view.devices.Insert(row);
   }
   for (const ProcessConfig& process : world.processes) {
@@ -50,6 +55,7 @@ Outcome Shell::Dispatch(const Op& op) {
     return Outcome();
   }
   if (op.process >= world_.processes.size()) return refused.err = EINVAL, refused;
+  if (!processes_.Alive(op.process)) return refused.err = ESRCH, refused;
   if (UsesFd(op.kind) && op.kind != OpKind::kPoll && op.kind != OpKind::kMmap &&
       processes_.Find(op.process, op.fd) == nullptr)
     return refused.err = EBADF, refused;
@@ -88,7 +94,45 @@ Outcome Shell::Dispatch(const Op& op) {
     case OpKind::kVeventqAlloc:
     case OpKind::kHwptInvalidate:
     case OpKind::kDestroy:
+    case OpKind::kIoasAllowIovas:
+    case OpKind::kIoasCopy:
+    case OpKind::kIoasMapFile:
+    case OpKind::kIommuOption:
+    case OpKind::kVfioIoas:
+    case OpKind::kHwptSetDirty:
+    case OpKind::kHwptGetDirty:
+    case OpKind::kFaultQueueAlloc:
+    case OpKind::kIoasChangeProcess:
       return DoIoctl(op);
+    case OpKind::kWrite:
+    case OpKind::kEventfd:
+    case OpKind::kFork:
+    case OpKind::kExec:
+    case OpKind::kExit:
+    case OpKind::kPassFd:
+    case OpKind::kSetrlimit:
+      return DoLife(op);
+    case OpKind::kVfioGetApiVersion:
+    case OpKind::kVfioCheckExtension:
+    case OpKind::kVfioSetIommu:
+    case OpKind::kVfioIommuGetInfo:
+    case OpKind::kVfioIommuMapDma:
+    case OpKind::kVfioIommuUnmapDma:
+    case OpKind::kVfioIommuDirtyPages:
+    case OpKind::kVfioGroupGetStatus:
+    case OpKind::kVfioGroupSetContainer:
+    case OpKind::kVfioGroupUnsetContainer:
+    case OpKind::kVfioGroupGetDeviceFd:
+    case OpKind::kVfioDeviceGetInfo:
+    case OpKind::kVfioDeviceGetRegionInfo:
+    case OpKind::kVfioDeviceGetIrqInfo:
+    case OpKind::kVfioDeviceSetIrqs:
+    case OpKind::kVfioDeviceReset:
+    case OpKind::kVfioPciHotResetInfo:
+    case OpKind::kVfioPciHotReset:
+    case OpKind::kVfioDeviceIoeventfd:
+    case OpKind::kVfioDeviceFeature:
+      return DoVfio(op);
     case OpKind::kDma:
     case OpKind::kFailAlloc:
       return refused;  // above
@@ -119,13 +163,23 @@ GuidedStep Shell::StepTowards(const Op& op, const Outcome& wanted) {
 // ---- Host ---------------------------------------------------------------------------------------
 
 void Shell::Announce(bool when, const MicroStep<uint64_t>& step) {
+  if (when && step.kind == MicroStepKind::kPagePinned) pinned_bound_ += (step.length >> 12) + 2;
   if (when && observer_ != nullptr) observer_->OnMicroStep(step);
 }
 
 std::vector<Run<Concrete>> Shell::Resolve(uint64_t process, uint64_t va, uint64_t length,
                                           uint64_t rights) {
   return processes_.Resolve(process - 1, va, length,
-                            kProtRead | ((rights & kWrite) != 0 ? kProtWrite : 0));
+                            kProtRead | ((rights & kWrite) != 0 ? kProtWrite : 0),
+                            (rights & kOrRegisters) != 0);
+}
+
+std::vector<Run<Concrete>> Shell::ResolveFile(uint64_t file, uint64_t offset, uint64_t length) {
+  const uint64_t bytes = processes_.FileLength(file);
+  if (offset > bytes || length > bytes - offset) return {};
+  Run<Real> run;
+  run.length = length, run.backing = file, run.offset = offset;
+  return {run};
 }
 
 uint64_t Shell::ReadGuest(uint64_t backing, uint64_t offset) {
@@ -136,8 +190,9 @@ uint64_t Shell::ReadGuest(uint64_t backing, uint64_t offset) {
 bool Shell::Redundant(const RetainedRow<Concrete>& r) {
   const View<Real>& v = s_.view;
   const bool host_stage1 = r.kind == kLeafStage1 && r.vmid == 0;
+  bool redundant = false;
   if (r.kind == kLeafStage2 || host_stage1) {  // of an Area as it is now
-    return v.hwpts.Any([&](const HwptRow<Real>& h) {
+    redundant = v.hwpts.Any([&](const HwptRow<Real>& h) {
       return h.smmu == r.smmu && h.vmid == r.vmid && (!host_stage1 || h.asid == r.asid) &&
              v.areas.AnyContaining(h.ioas, r.first, [&](const AreaRow<Real>& a) {
                const bool readable = host_stage1 && (a.rights & kWrite) != 0;  // as in stack.h
@@ -148,14 +203,12 @@ bool Shell::Redundant(const RetainedRow<Concrete>& r) {
     });
   }
   if (r.kind == kConfig) {  // of the attachment in force
-    return v.devices.Any([&](const DeviceRow<Real>& d) {
+    redundant = v.devices.Any([&](const DeviceRow<Real>& d) {
       return d.smmu == r.smmu && d.sid == r.sid && d.attached == r.owner;
     });
   }
-  if (fresh_ == nullptr) return false;
-  for (const RetainedRow<Real>& row : *fresh_)
-    if (SameRow(row, r)) return true;
-  return false;
+  if (!redundant) met_.push_back(&r);
+  return redundant;
 }
 
 }  // namespace reference

@@ -9,6 +9,7 @@
 #include "reference/cache_smmuv3.h"
 #include "reference/lookup.h"
 #include "reference/walk_smmuv3.h"
+#include "traces/invariants.h"
 
 namespace twinwalk::reference {
 
@@ -23,6 +24,8 @@ struct AccessIn {
   bool write = false;
   bool hasPasid = false;
   W pasid{0};
+  // Attributes that only a request with a PASID carries; they show in VT-d's fault records.
+  bool privileged = false, instruction = false;
 };
 
 template <class D>
@@ -31,6 +34,7 @@ struct AccessOut {
   W event{0};  // 0: reached memory; kAbortedSilently; else the event of `fault`
   Fault<D> fault;
   std::array<W, 4> record{W(0), W(0), W(0), W(0)};
+  bool vtd = false;  // `event` is a fault reason, `record` names a page only
   W backing{0}, offset{0}, rights{0};
   std::vector<AccessRow<D>> accesses;    // what was reached, table fetches first
   std::vector<RetainedRow<D>> retained;  // entries used or made
@@ -41,11 +45,13 @@ template <class D>
 struct HostAnswer {
   using W = typename D::W;
   W found{0};
-  W backing{0}, offset{0}, rights{0};
+  W backing{0}, rights{0};
+  W distance{0};  // from an address of the page to its offset in the backing
+  W At(W address) const { return address + distance; }
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
-    f("found", r.found...), f("backing", r.backing...), f("offset", r.offset...);
-    f("rights", r.rights...);
+    f("found", r.found...), f("backing", r.backing...), f("rights", r.rights...);
+    f("distance", r.distance...);
   }
 };
 
@@ -61,38 +67,14 @@ class Stack {
 
   // The host-owned stage: an Area, or what was retained of one under the tag.
   HostAnswer<D> Translate(W address) {
-    const HostAnswer<D> present = env_.d.Merged([&] {
-      HostAnswer<D> a;
-      if (const AreaRow<D>* area = v_.areas.Containing(host_.ioas, address)) {
-        a.found = W(1);
-        a.backing = area->backing, a.offset = area->offset + (address - area->first);
-        // TRACE 4: stage 1 cannot withhold read from what may be written.
-        const B readable = host_.nestParent == W(0) && (area->rights & W(uint64_t{kWrite})) != W(0);
-        a.rights = D::Sel(readable, area->rights | W(uint64_t{kRead}), area->rights);
-      }
-      return a;
-    });
-    const W kind =
-        D::Sel(host_.nestParent != W(0), W(uint64_t{kLeafStage2}), W(uint64_t{kLeafStage1}));
-    return env_.d.ChooseValue(
-        v_.retained,
-        [&](const RetainedRow<D>& r) {
-          return r.kind == kind && Tagged(r, host_.asid) && Within<D>(address, r.first, r.last) &&
-                 !env_.host.Redundant(r);
-        },
-        present,
-        [&](const RetainedRow<D>& r) {
-          HostAnswer<D> a;
-          a.found = W(1);
-          a.backing = r.backing, a.offset = r.offset + (address - r.first);
-          a.rights = r.rights;
-          return a;
-        });
+    return env_.d.ByContract([&] { return Lookup(address); },
+                             [&](const HostAnswer<D>& a) { return Confined(address, a); },
+                             "a translation leads to the page that a live area gives");
   }
   // The page of a translation by the host-owned stage.
   void MadeHostLeaf(W address, const HostAnswer<D>& a) {
-    RetainedRow<D> r = Page(address, a);
-    r.kind = D::Sel(host_.nestParent != W(0), W(uint64_t{kLeafStage2}), W(uint64_t{kLeafStage1}));
+    RetainedRow<D> r = Page(address, address, a);
+    r.kind = HostLeaf();
     r.asid = host_.asid;
     r.rights = a.rights;
     out_->retained.push_back(r);
@@ -120,34 +102,30 @@ class Stack {
       return out;
     }
     MadeHostLeaf(address, a);
-    Reached(cls, address, W(words == 3 ? 64 : 8), a.backing, a.offset, W(uint64_t{kRead}),
+    Reached(cls, address, W(words == 3 ? 64 : 8), a.backing, a.At(address), W(uint64_t{kRead}),
             a.rights);
     for (int i = 0; i < words; ++i)
-      out.words[size_t(i)] = env_.host.ReadGuest(a.backing, a.offset + W(uint64_t(8 * i)));
+      out.words[size_t(i)] = env_.host.ReadGuest(a.backing, a.At(address) + W(uint64_t(8 * i)));
     return out;
   }
   const RetainedRow<D>* RetainedCd(W ssid) {
-    return Choose([&](const RetainedRow<D>& r) {
-      return r.kind == W(uint64_t{kCd}) && r.smmu == device_.smmu && r.sid == device_.sid &&
-             r.ssid == ssid;
+    return Choose(kCd, [&](const RetainedRow<D>& r) {
+      return r.smmu == device_.smmu && r.sid == device_.sid && r.ssid == ssid;
     });
   }
   const RetainedRow<D>* RetainedCombined(W asid, W va) {
-    return Choose([&](const RetainedRow<D>& r) {
-      return r.kind == W(uint64_t{kLeafCombined}) && Tagged(r, asid) &&
-             Within<D>(va, r.first, r.last);
+    return Choose(kLeafCombined, [&](const RetainedRow<D>& r) {
+      return Tagged(r, asid) && Within<D>(va, r.first, r.last);
     });
   }
   const RetainedRow<D>* RetainedLeaf(W asid, W va) {
-    return Choose([&](const RetainedRow<D>& r) {
-      return r.kind == W(uint64_t{kLeafStage1}) && Tagged(r, asid) &&
-             Within<D>(va, r.first, r.last);
+    return Choose(kLeafStage1, [&](const RetainedRow<D>& r) {
+      return Tagged(r, asid) && Within<D>(va, r.first, r.last);
     });
   }
   const RetainedRow<D>* RetainedTable(W asid, W va, int level, uint64_t bytes) {
-    return Choose([&](const RetainedRow<D>& r) {
-      return r.kind == W(uint64_t{kWalkStage1}) && Tagged(r, asid) &&
-             r.level == W(uint64_t(level)) && Within<D>(va, r.first, r.last) &&
+    return Choose(kWalkStage1, [&](const RetainedRow<D>& r) {
+      return Tagged(r, asid) && r.level == W(uint64_t(level)) && Within<D>(va, r.first, r.last) &&
              r.last - r.first == W(bytes - 1);
     });
   }
@@ -178,7 +156,7 @@ class Stack {
     out_->retained.push_back(r);
   }
   void MadeCombined(W asid, W va, const Stage1Answer<D>& s1, const HostAnswer<D>& a, W rights) {
-    RetainedRow<D> r = Page(va, a);
+    RetainedRow<D> r = Page(va, s1.output, a);
     r.kind = W(uint64_t{kLeafCombined});
     r.global = s1.global;
     r.asid = D::Sel(s1.global != W(0), W(0), asid);
@@ -190,6 +168,43 @@ class Stack {
   }
 
  private:
+  // Tables of a VMID or domain id are second stage.
+  W HostLeaf() const {
+    return D::Sel(host_.vmid != W(0), W(uint64_t{kLeafStage2}), W(uint64_t{kLeafStage1}));
+  }
+  HostAnswer<D> Lookup(W address) {
+    if (const RetainedRow<D>* r = RetainedHostLeaf(address)) {
+      HostAnswer<D> a;
+      a.found = W(1);
+      a.backing = r->backing, a.distance = r->offset - r->first;
+      a.rights = r->rights;
+      return a;
+    }
+    HostAnswer<D> a;
+    if (const AreaRow<D>* area = v_.areas.Containing(host_.ioas, address)) {
+      a.found = W(1);
+      a.backing = area->backing, a.distance = area->offset - area->first;
+      a.rights = Granted<D>(host_, area->rights);
+    }
+    return a;
+  }
+  const RetainedRow<D>* RetainedHostLeaf(W address) {
+    return Choose(HostLeaf(), [&](const RetainedRow<D>& r) {
+      return Tagged(r, host_.asid) && Within<D>(address, r.first, r.last);
+    });
+  }
+  // What a proof knows of a translation: the whole page is that of a live area, with no more than
+  // its rights; with all of them, and found at all, unless something was retained.
+  B Confined(W address, const HostAnswer<D>& a) const {
+    const auto any = [](const auto&) { return B(true); };
+    const W page = address & ~W(0xfff);
+    const B all = v_.areas.AnyContaining(host_.ioas, address, [&](const AreaRow<D>& area) {
+      return a.rights == Granted<D>(host_, area.rights);
+    });
+    const B covered = Covered(v_, host_, page, page | W(0xfff), a.backing, a.At(page), a.rights);
+    return D::SelB(a.found == W(0), !v_.areas.AnyContaining(host_.ioas, address, any),
+                   covered && (all || v_.retained.Any(any)));
+  }
   B Tagged(const RetainedRow<D>& r, W asid) const {
     return r.smmu == host_.smmu && r.vmid == host_.vmid && (r.global != W(0) || r.asid == asid);
   }
@@ -201,19 +216,18 @@ class Stack {
     r.owner = host_.key;
     return r;
   }
-  // The 4 KiB page at `input`, which the host-owned stage answered with `a` at that address's
-  // offset into the page.
-  RetainedRow<D> Page(W input, const HostAnswer<D>& a) const {
+  // The 4 KiB page at `input`; the host-owned stage answered `a` for the page `host`.
+  RetainedRow<D> Page(W input, W host, const HostAnswer<D>& a) const {
     RetainedRow<D> r;
     r.smmu = host_.smmu, r.vmid = host_.vmid;
     r.owner = host_.key;
     r.first = input & ~W(0xfff), r.last = input | W(0xfff);
-    r.backing = a.backing, r.offset = a.offset - (input & W(0xfff));
+    r.backing = a.backing, r.offset = a.At(host & ~W(0xfff));
     return r;
   }
   template <class P>
-  const RetainedRow<D>* Choose(P&& p) {
-    return env_.d.Choose(v_.retained,
+  const RetainedRow<D>* Choose(W kind, P&& p) {
+    return env_.d.Choose(v_.retained, kind,
                          [&](const RetainedRow<D>& r) { return p(r) && !env_.host.Redundant(r); });
   }
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "reference/reference.h"
+#include "reference/structs.h"
 
 namespace twinwalk {
 
@@ -38,7 +39,7 @@ class Driver {
     op.process = process;
     op.kind = kind;
     op.fd = fd;
-    op.size = StructSize(kind);
+    op.size = reference::KnownSize(kind);
     op.readable = op.writable = 65535;
     return op;
   }

@@ -3,6 +3,7 @@
 #define TWINWALK_REFERENCE_VFIO_H_
 
 #include "reference/hwpt.h"
+#include "reference/ownership.h"
 #include "reference/viommu.h"
 
 namespace twinwalk::reference {
@@ -14,6 +15,9 @@ Result<D> Bind(const Env<D>& env, const State<D>& s, Devices<D>& devices, const 
   const DeviceRow<D>* device = devices.Find(in.device);
   if (device == nullptr) return Fail<D>(ENODEV);
   if (device->context != W(0)) return Fail<D>(EINVAL);  // another file of it is bound
+  if (device->smmu == W(uint64_t{kNoIommu})) return Fail<D>(EINVAL);
+  if (!MsiIsolated(env, device->smmu)) return Fail<D>(EPERM);
+  if (!in.viable) return Fail<D>(EPERM);
   const W group = device->group;
   if (devices.Any([&](const DeviceRow<D>& o) {
         return o.group == group && o.context != W(0) && o.context != in.context;
@@ -30,7 +34,8 @@ Result<D> Bind(const Env<D>& env, const State<D>& s, Devices<D>& devices, const 
   return Made<D>(id);
 }
 
-// The STEs of the devices for which `moves` holds now name `owner`: written, then invalidated.
+// The STEs or context entries of the devices for which `moves` holds now name `owner`: written,
+// then invalidated.
 template <class D, class P>
 void WriteConfig(const Env<D>& env, const Devices<D>& devices, Retaineds<D>& retained, P&& moves,
                  typename D::W owner) {
@@ -50,8 +55,11 @@ void WriteConfig(const Env<D>& env, const Devices<D>& devices, Retaineds<D>& ret
     env.host.Announce(when, step);
   });
   retained.EraseWhere([&](const RetainedRow<D>& r) {
-    return devices.Any(
-        [&](const DeviceRow<D>& d) { return moves(d) && Covers(HostCfgi<D>(d), r); });
+    return devices.Any([&](const DeviceRow<D>& d) {
+      const B vtd = IsVtd(env, d.smmu);
+      return moves(d) &&
+             ((vtd && Covers(HostContext<D>(d), r)) || (!vtd && Covers(HostCfgi<D>(d), r)));
+    });
   });
 }
 
@@ -112,8 +120,9 @@ struct Target {
 
 // 10.2; automatic selection is 4.3: of an IOAS's automatic HWPTs, one is on this SMMU at most.
 template <class D>
-int FindTarget(const View<D>& v, const DeviceRow<D>& device, typename D::W pt, Target<D>* out) {
+int FindTarget(const State<D>& s, const DeviceRow<D>& device, typename D::W pt, Target<D>* out) {
   using W = typename D::W;
+  const View<D>& v = s.view;
   if (v.ioases.Any([&](const IoasRow<D>& i) { return i.key == pt; })) {
     const HwptRow<D>* h = v.hwpts.Pick([&](const HwptRow<D>& o) {
       return o.automatic != W(0) && o.ioas == pt && o.smmu == device.smmu;
@@ -141,6 +150,7 @@ int FindTarget(const View<D>& v, const DeviceRow<D>& device, typename D::W pt, T
   }
   const auto is = [&](const auto& row) { return row.key == pt; };
   const auto other = v.viommus.Any(is) || v.vdevices.Any(is) || v.veventqs.Any(is) ||
+                     s.faults.Any(is) ||
                      v.devices.Any([&](const DeviceRow<D>& d) { return d.object == pt; });
   return other ? EINVAL : ENOENT;
 }
@@ -157,7 +167,7 @@ Result<D> Attach(const Env<D>& env, const State<D>& s, Devices<D>& devices, Nest
   if (found->context == W(0)) return Fail<D>(EINVAL);
   const DeviceRow<D> device = *found;
   Target<D> to;
-  if (const int err = FindTarget(v, device, NameOf(device.context, in.ptId), &to))
+  if (const int err = FindTarget(s, device, NameOf(device.context, in.ptId), &to))
     return Fail<D>(err);
   if ((in.flags & W(1)) != W(0)) return Fail<D>(in.pasid >= W(uint64_t{1} << 31) ? ENOSPC : EINVAL);
 
@@ -191,11 +201,17 @@ Result<D> Attach(const Env<D>& env, const State<D>& s, Devices<D>& devices, Nest
                d.attached != to.key;
       }))
     return Fail<D>(EINVAL);
-  const World& world = env.world;  // 10.4: the software MSI window
-  if (world.swMsiFirst <= world.swMsiLast &&
-      spaces.areas.AnyOverlapping(to.ioas, W(world.swMsiFirst), W(world.swMsiLast),
-                                  [](const AreaRow<D>&) { return B(true); }))
+  const auto [low, high] = MsiWindow(env, to.smmu);  // 10.4
+  if (low <= high &&
+      spaces.areas.AnyOverlapping(to.ioas, low, high, [](const AreaRow<D>&) { return B(true); }))
     return Fail<D>(EADDRINUSE);
+  if (low <= high && spaces.allowed.AnyOverlapping(to.ioas, low, high,
+                                                   [](const AllowedRow<D>&) { return B(true); }))
+    return Fail<D>(EADDRINUSE);
+  // 9.7: VT-d delivers page requests only of a device that can make them; none here can.
+  if (spaces.faultUses.Any([&](const FaultUseRow<D>& u) { return u.key == to.key; }) &&
+      IsVtd(env, to.smmu))
+    return Fail<D>(ENODEV);
   if (to.key == W(0)) {
     if (in.writable && AllocationFails(allocator)) return Fail<D>(ENOMEM);
     plan.row.automatic = W(1);

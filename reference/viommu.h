@@ -23,7 +23,7 @@ Result<D> ViommuAlloc(const Env<D>& env, const State<D>& s, Viommus<D>& viommus,
   if (device == nullptr) return Fail<D>(ENOENT);
   const W nests =
       OfSmmu(env, device->smmu, [](const SmmuConfig& c) { return c.canNest ? 1u : 0u; });
-  if (in.type != W(1) || nests == W(0)) return Fail<D>(EOPNOTSUPP);
+  if (in.type != W(1) || nests == W(0) || IsVtd(env, device->smmu)) return Fail<D>(EOPNOTSUPP);
   const HwptRow<D>* parent = hwpts.Find(NameOf(in.context, in.hwptId));
   if (parent == nullptr) return Fail<D>(ENOENT);
   if (parent->nestParent == W(0)) return Fail<D>(EINVAL);
@@ -118,14 +118,16 @@ void TakeRecords(Veventqs<D>& veventqs, typename D::W key, typename D::W records
                        });
 }
 
-// 11: only the checks; the registers are copied by the caller.
+// 11: only the checks; the registers are copied by the caller. Types: 1 VT-d, 2 SMMUv3.
 template <class D>
-Result<D> GetHwInfo(const State<D>& s, const GetHwInfoIn<D>& in, typename D::W* smmu) {
+Result<D> GetHwInfo(const Env<D>& env, const State<D>& s, const GetHwInfoIn<D>& in,
+                    typename D::W* smmu) {
   using W = typename D::W;
   if ((in.flags & ~W(1)) != W(0) || in.reserved != W(0)) return Fail<D>(EOPNOTSUPP);
   const DeviceRow<D>* device = FindDevice(s.view, in.context, in.devId);
   if (device == nullptr) return Fail<D>(ENOENT);
-  if (in.flags != W(0) && in.dataType != W(0) && in.dataType != W(2)) return Fail<D>(EOPNOTSUPP);
+  const W type = D::Sel(IsVtd(env, device->smmu), W(1), W(2));
+  if (in.flags != W(0) && in.dataType != W(0) && in.dataType != type) return Fail<D>(EOPNOTSUPP);
   *smmu = device->smmu;
   return Result<D>();
 }

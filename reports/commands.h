@@ -32,7 +32,8 @@ int ShowCommand(const ShowArgs& args);
 
 struct ImportArgs {
   std::string capture;
-  std::string out;  // ends in .txt: text form; else binary
+  std::string out;    // ends in .txt: text form; else binary
+  std::string world;  // a text file with world lines: what is known of the machine; or ""
 };
 int ImportCommand(const ImportArgs& args);
 
@@ -47,6 +48,7 @@ struct ReportArgs {
   std::string out = "reports/out";
   std::string proofs, fuzz, mutants;  // what those steps left, or "" when they were not run
   std::string captures = kCaptureFolder, goldens = "traces/golden";
+  std::string traces = "traces/captures";  // recordings imported before
   std::string known = kKnownDifferencesFile;
 };
 int ReportCommand(const ReportArgs& args);

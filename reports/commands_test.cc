@@ -121,6 +121,7 @@ TEST_F(Commands, ReportWritesThePageAlsoWhenSomethingFailed) {
   ReportArgs args;
   args.out = folder_ + "/out";
   args.captures = folder_ + "/none";
+  args.traces = "/no/such";
   args.goldens = folder_ + "/none";
   args.known = "";
   EXPECT_EQ(Run(ReportCommand, args).first, kDisagreed);  // nothing was replayed

@@ -204,12 +204,13 @@ BENCHMARK(BM_NestedWalk)->Name("model/nested_walk_uncached");
 Trace LongTrace() {
   Trace trace = Setup();
   const std::vector<Op> mix = Mix(trace);
-  while (trace.ops.size() < 1 << 16) trace.ops.insert(trace.ops.end(), mix.begin(), mix.end());
+  while (trace.ops.size() < 1 << 20)  // as many as do not fit into a cache
+    trace.ops.insert(trace.ops.end(), mix.begin(), mix.end());
   return trace;
 }
 
-void BM_Decode(benchmark::State& state) {
-  const Result<std::string> bytes = TraceBytes(LongTrace());
+void BM_Decode(benchmark::State& state, FrameCodec codec) {
+  const Result<std::string> bytes = TraceBytes(LongTrace(), {codec});
   if (!bytes.ok()) std::abort();
   uint64_t ops = 0;
   Op op;
@@ -221,7 +222,8 @@ void BM_Decode(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(ops));
   state.SetBytesProcessed(static_cast<int64_t>(ops * sizeof(OpData)));
 }
-BENCHMARK(BM_Decode)->Name("decode");
+BENCHMARK_CAPTURE(BM_Decode, plain, FrameCodec::kPlain)->Name("decode/plain");
+BENCHMARK_CAPTURE(BM_Decode, lz4, FrameCodec::kLz4)->Name("decode/lz4");
 
 void BM_DecodeMemcpy(benchmark::State& state) {
   const Trace trace = LongTrace();

@@ -171,6 +171,78 @@ const char* SheetOf(OpKind kind) {
       return "hw-smmuv3 sheet, Required order of checks, What may be stale";
     case OpKind::kFailAlloc:
       return "docs/TRACE.md 1";
+    case OpKind::kWrite:
+      return "docs/TRACE.md 1";
+    case OpKind::kEventfd:
+      return "docs/TRACE.md 1";
+    case OpKind::kFork:
+      return "docs/TRACE.md 1";
+    case OpKind::kExec:
+      return "docs/TRACE.md 1";
+    case OpKind::kExit:
+      return "docs/TRACE.md 1";
+    case OpKind::kPassFd:
+      return "docs/TRACE.md 1";
+    case OpKind::kSetrlimit:
+      return "docs/TRACE.md 1";
+    case OpKind::kVfioGetApiVersion:
+      return "vfio-type1 sheet 4";
+    case OpKind::kVfioCheckExtension:
+      return "vfio-type1 sheet 4";
+    case OpKind::kVfioSetIommu:
+      return "vfio-type1 sheet 4";
+    case OpKind::kVfioIommuGetInfo:
+      return "vfio-type1 sheet 8";
+    case OpKind::kVfioIommuMapDma:
+      return "vfio-type1 sheet 9";
+    case OpKind::kVfioIommuUnmapDma:
+      return "vfio-type1 sheet 10";
+    case OpKind::kVfioIommuDirtyPages:
+      return "vfio-type1 sheet 11";
+    case OpKind::kVfioGroupGetStatus:
+      return "vfio-type1 sheet 5";
+    case OpKind::kVfioGroupSetContainer:
+      return "vfio-type1 sheet 5";
+    case OpKind::kVfioGroupUnsetContainer:
+      return "vfio-type1 sheet 5";
+    case OpKind::kVfioGroupGetDeviceFd:
+      return "vfio-type1 sheet 5";
+    case OpKind::kVfioDeviceGetInfo:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceGetRegionInfo:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceGetIrqInfo:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceSetIrqs:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceReset:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioPciHotResetInfo:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioPciHotReset:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceIoeventfd:
+      return "vfio-type1 sheet 6";
+    case OpKind::kVfioDeviceFeature:
+      return "vfio-type1 sheet 6";
+    case OpKind::kIoasAllowIovas:
+      return "iommufd sheet 6.3";
+    case OpKind::kIoasCopy:
+      return "iommufd sheet 6.7";
+    case OpKind::kIoasMapFile:
+      return "iommufd sheet 6.6";
+    case OpKind::kIommuOption:
+      return "iommufd sheet 7.1";
+    case OpKind::kVfioIoas:
+      return "iommufd sheet 8.1";
+    case OpKind::kHwptSetDirty:
+      return "iommufd sheet 12";
+    case OpKind::kHwptGetDirty:
+      return "iommufd sheet 12";
+    case OpKind::kFaultQueueAlloc:
+      return "iommufd sheet 14.1";
+    case OpKind::kIoasChangeProcess:
+      return "iommufd sheet 6.9";
   }
   return "";
 }

@@ -55,7 +55,8 @@ void AddProve(CLI::App* app, ProveArgs* args) {
   app->add_option("--preset", args->preset, "only this preset of rules");
   app->add_option("--fault", args->fault, "plant this fault in the reference: it must be refuted");
   app->add_option("--json", args->json, "also write the rows to a file")->type_name("FILE");
-  app->add_flag("--quick", args->quick, "leave out the Ops that take minutes, and say which");
+  app->add_flag("--quick", args->quick,
+                "fewer objects, without the Ops that take minutes; each row says so");
 }
 
 void AddReport(CLI::App* app, ReportArgs* args) {
@@ -64,6 +65,7 @@ void AddReport(CLI::App* app, ReportArgs* args) {
   app->add_option("--fuzz", args->fuzz, "counts that fuzzing left")->type_name("FILE");
   app->add_option("--mutants", args->mutants, "planted faults and finds")->type_name("FILE");
   app->add_option("--captures", args->captures, "folder of captures")->capture_default_str();
+  app->add_option("--traces", args->traces, "folder of imported captures")->capture_default_str();
   app->add_option("--goldens", args->goldens, "folder of golden traces")->capture_default_str();
   app->add_option("--known", args->known, "list of known differences")->capture_default_str();
 }
@@ -88,6 +90,8 @@ int Run(int argc, char** argv) {
   AddReplay(replay_app, &replay);
   show_app->add_option("file", show.file, "a trace or a capture")->required();
   import_app->add_option("capture", import.capture, "a .jsonl or .jsonl.gz file")->required();
+  import_app->add_option("--world", import.world,
+                         "world lines (text form): what the capture cannot tell of its machine");
   import_app->add_option("-o,--out", import.out, "the trace to write; .txt for text")->required();
   AddProve(prove_app, &prove);
   AddReport(report_app, &report);

@@ -147,6 +147,14 @@ size_t CaptureRecord::ListSize(const char* key) const {
   return value != nullptr && value->is_array() ? value->size() : 0;
 }
 
+std::optional<std::string> CaptureRecord::TextAt(const char* key, size_t index) const {
+  const Json* list = Find(key);
+  if (list == nullptr || !list->is_array() || index >= list->size()) return std::nullopt;
+  const Json& element = (*list)[index];
+  if (!element.is_string()) return std::nullopt;
+  return element.get<std::string>();
+}
+
 CaptureRecord CaptureRecord::ListAt(const char* key, size_t index) const {
   const Json* value = Find(key);
   if (value == nullptr || !value->is_array() || index >= value->size()) return CaptureRecord();

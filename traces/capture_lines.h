@@ -57,6 +57,7 @@ class CaptureRecord {
   std::optional<std::string> Bytes(const char* key, bool* bad) const;
   std::optional<CaptureRecord> Object(const char* key) const;
   size_t ListSize(const char* key) const;
+  std::optional<std::string> TextAt(const char* key, size_t index) const;  // element of a list
   CaptureRecord ListAt(const char* key, size_t index) const;  // an empty record if it is no object
 
  private:

@@ -21,15 +21,25 @@ struct RawBuffer {
   bool operator==(const RawBuffer&) const = default;
 };
 
+// What kind of file an ioctl is made on: its numbers mean other things on each.
+enum class Frontend : uint8_t {
+  kContainer = 0,  // an iommufd or a VFIO container (an iommufd can be used as one)
+  kGroup = 1,
+  kDevice = 2,  // from a group or a cdev
+};
+
+// Recorders look at so many bytes of a struct, whatever its size word says.
+inline constexpr uint32_t kMinSeen = 8;
+
 // One ioctl as a recorder sees it.
 struct RawIoctl {
   uint8_t process = 0;
   uint32_t fd = 0;
   uint32_t command = 0;
-  bool is_vfio_device = false;  // the file is a VFIO device cdev; numbers mean other things there
-  uint64_t arg = 0;             // address of the struct; typed Ops do not keep it
-  std::string in;               // readable bytes of the struct, at most its size word
-  uint16_t writable = 0;        // bytes of it that can be written
+  Frontend file = Frontend::kContainer;
+  uint64_t arg = 0;  // address of the struct, which typed Ops do not keep; or the number itself
+  std::string in;    // readable bytes of the struct, at most its size word; or the string
+  uint16_t writable = 0;  // bytes of it that can be written
   std::vector<RawBuffer> buffers;
   bool operator==(const RawIoctl&) const = default;
 };
@@ -40,8 +50,8 @@ bool Decode(const RawIoctl& raw, Op* op);
 
 // What a handle that is a result stands for: an fd, an object id, or the base of an mmap.
 using HandleNumber = std::function<uint64_t(Handle ordinal, HandleRole role)>;
-// The bytes that a user would hand to the kernel. Encode(Decode(raw)) == raw but for `arg` of typed
-// Ops and buffers without a byte in them. `number` is only called for results.
+// The bytes that a recorder would see. Encode(Decode(raw)) == raw but for the address
+// `arg` of a struct and buffers without a byte in them. `number` is only called for results.
 RawIoctl Encode(const Op& op, const HandleNumber& number);
 
 }  // namespace twinwalk

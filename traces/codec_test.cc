@@ -23,37 +23,48 @@ struct SheetField {
 struct SheetStruct {
   OpKind kind;
   uint32_t command;
-  bool is_vfio_device;
+  Frontend file;
   size_t size;
   std::vector<SheetField> fields;
+  // The field that points to a buffer; its name in recordings; whether the kernel writes there.
+  const char* pointer = "";
+  const char* buffer = "";
+  bool writes = false;
 };
 // iommufd sheet 3.1 and 19, typed in once more: not derived from the codec.
+constexpr Frontend kCon = Frontend::kContainer, kGrp = Frontend::kGroup, kDev = Frontend::kDevice;
 const std::vector<SheetStruct> kSheet = {
     {OpKind::kBindIommufd,
      0x3b76,
-     true,
+     kDev,
      24,
-     {{"flags", 4, 4}, {"iommufd", 8, 4}, {"outDevid", 12, 4}, {"tokenPtr", 16, 8}}},
+     {{"flags", 4, 4}, {"iommufd", 8, 4}, {"outDevid", 12, 4}, {"tokenPtr", 16, 8}},
+     "tokenPtr",
+     "token_uuid",
+     false},
     {OpKind::kAttachIommufdPt,
      0x3b77,
-     true,
+     kDev,
      16,
      {{"flags", 4, 4}, {"ptId", 8, 4}, {"pasid", 12, 4}}},
-    {OpKind::kDetachIommufdPt, 0x3b78, true, 12, {{"flags", 4, 4}, {"pasid", 8, 4}}},
-    {OpKind::kDestroy, 0x3b80, false, 8, {{"id", 4, 4}}},
-    {OpKind::kIoasAlloc, 0x3b81, false, 12, {{"flags", 4, 4}, {"outIoasId", 8, 4}}},
+    {OpKind::kDetachIommufdPt, 0x3b78, kDev, 12, {{"flags", 4, 4}, {"pasid", 8, 4}}},
+    {OpKind::kDestroy, 0x3b80, kCon, 8, {{"id", 4, 4}}},
+    {OpKind::kIoasAlloc, 0x3b81, kCon, 12, {{"flags", 4, 4}, {"outIoasId", 8, 4}}},
     {OpKind::kIoasIovaRanges,
      0x3b84,
-     false,
+     kCon,
      32,
      {{"ioasId", 4, 4},
       {"numIovas", 8, 4},
       {"reserved", 12, 4},
       {"allowedIovas", 16, 8},
-      {"outIovaAlignment", 24, 8}}},
+      {"outIovaAlignment", 24, 8}},
+     "allowedIovas",
+     "allowed_iovas",
+     true},
     {OpKind::kIoasMap,
      0x3b85,
-     false,
+     kCon,
      40,
      {{"flags", 4, 4},
       {"ioasId", 8, 4},
@@ -61,10 +72,10 @@ const std::vector<SheetStruct> kSheet = {
       {"userVa", 16, 8},
       {"length", 24, 8},
       {"iova", 32, 8}}},
-    {OpKind::kIoasUnmap, 0x3b86, false, 24, {{"ioasId", 4, 4}, {"iova", 8, 8}, {"length", 16, 8}}},
+    {OpKind::kIoasUnmap, 0x3b86, kCon, 24, {{"ioasId", 4, 4}, {"iova", 8, 8}, {"length", 16, 8}}},
     {OpKind::kHwptAlloc,
      0x3b89,
-     false,
+     kCon,
      48,
      {{"flags", 4, 4},
       {"devId", 8, 4},
@@ -75,10 +86,13 @@ const std::vector<SheetStruct> kSheet = {
       {"dataLen", 28, 4},
       {"dataPtr", 32, 8},
       {"faultId", 40, 4},
-      {"reserved2", 44, 4}}},
+      {"reserved2", 44, 4}},
+     "dataPtr",
+     "data",
+     false},
     {OpKind::kGetHwInfo,
      0x3b8a,
-     false,
+     kCon,
      40,
      {{"flags", 4, 4},
       {"devId", 8, 4},
@@ -86,20 +100,26 @@ const std::vector<SheetStruct> kSheet = {
       {"dataPtr", 16, 8},
       {"dataType", 24, 4},
       {"maxPasidAndReserved", 28, 4},
-      {"outCapabilities", 32, 8}}},
+      {"outCapabilities", 32, 8}},
+     "dataPtr",
+     "data",
+     true},
     {OpKind::kHwptInvalidate,
      0x3b8d,
-     false,
+     kCon,
      32,
      {{"hwptId", 4, 4},
       {"dataPtr", 8, 8},
       {"dataType", 16, 4},
       {"entryLen", 20, 4},
       {"entryNum", 24, 4},
-      {"reserved", 28, 4}}},
+      {"reserved", 28, 4}},
+     "dataPtr",
+     "data",
+     false},
     {OpKind::kViommuAlloc,
      0x3b90,
-     false,
+     kCon,
      40,
      {{"flags", 4, 4},
       {"type", 8, 4},
@@ -108,15 +128,18 @@ const std::vector<SheetStruct> kSheet = {
       {"outViommuId", 20, 4},
       {"dataLen", 24, 4},
       {"reserved", 28, 4},
-      {"dataPtr", 32, 8}}},
+      {"dataPtr", 32, 8}},
+     "dataPtr",
+     "data",
+     false},
     {OpKind::kVdeviceAlloc,
      0x3b91,
-     false,
+     kCon,
      24,
      {{"viommuId", 4, 4}, {"devId", 8, 4}, {"outVdeviceId", 12, 4}, {"virtId", 16, 8}}},
     {OpKind::kVeventqAlloc,
      0x3b93,
-     false,
+     kCon,
      32,
      {{"flags", 4, 4},
       {"viommuId", 8, 4},
@@ -125,6 +148,143 @@ const std::vector<SheetStruct> kSheet = {
       {"outVeventqId", 20, 4},
       {"outVeventqFd", 24, 4},
       {"reserved", 28, 4}}},
+    // vfio-type1 sheet 2, 5, 6, 8..11; iommufd sheet 3.1
+    {OpKind::kIoasAllowIovas,
+     0x3b82,
+     kCon,
+     24,
+     {{"ioasId", 4, 4}, {"numIovas", 8, 4}, {"reserved", 12, 4}, {"allowedIovas", 16, 8}},
+     "allowedIovas",
+     "allowed_iovas",
+     false},
+    {OpKind::kIoasCopy,
+     0x3b83,
+     kCon,
+     40,
+     {{"flags", 4, 4},
+      {"dstIoasId", 8, 4},
+      {"srcIoasId", 12, 4},
+      {"length", 16, 8},
+      {"dstIova", 24, 8},
+      {"srcIova", 32, 8}}},
+    {OpKind::kIommuOption,
+     0x3b87,
+     kCon,
+     24,
+     {{"optionId", 4, 4},
+      {"op", 8, 2},
+      {"reserved", 10, 2},
+      {"objectId", 12, 4},
+      {"val64", 16, 8}}},
+    {OpKind::kVfioIoas, 0x3b88, kCon, 12, {{"ioasId", 4, 4}, {"op", 8, 2}, {"reserved", 10, 2}}},
+    {OpKind::kHwptSetDirty,
+     0x3b8b,
+     kCon,
+     16,
+     {{"flags", 4, 4}, {"hwptId", 8, 4}, {"reserved", 12, 4}}},
+    {OpKind::kHwptGetDirty,
+     0x3b8c,
+     kCon,
+     48,
+     {{"hwptId", 4, 4},
+      {"flags", 8, 4},
+      {"reserved", 12, 4},
+      {"iova", 16, 8},
+      {"length", 24, 8},
+      {"pageSize", 32, 8},
+      {"data", 40, 8}},
+     "data",
+     "bitmap",
+     true},
+    {OpKind::kFaultQueueAlloc,
+     0x3b8e,
+     kCon,
+     16,
+     {{"flags", 4, 4}, {"outFaultId", 8, 4}, {"outFaultFd", 12, 4}}},
+    {OpKind::kIoasMapFile,
+     0x3b8f,
+     kCon,
+     40,
+     {{"flags", 4, 4},
+      {"ioasId", 8, 4},
+      {"file", 12, 4},
+      {"start", 16, 8},
+      {"length", 24, 8},
+      {"iova", 32, 8}}},
+    {OpKind::kIoasChangeProcess, 0x3b92, kCon, 8, {{"reserved", 4, 4}}},
+    {OpKind::kVfioIommuGetInfo,
+     0x3b70,
+     kCon,
+     24,
+     {{"flags", 4, 4}, {"iovaPgsizes", 8, 8}, {"capOffset", 16, 4}, {"pad", 20, 4}}},
+    {OpKind::kVfioIommuMapDma,
+     0x3b71,
+     kCon,
+     32,
+     {{"flags", 4, 4}, {"vaddr", 8, 8}, {"iova", 16, 8}, {"length", 24, 8}}},
+    {OpKind::kVfioIommuUnmapDma,
+     0x3b72,
+     kCon,
+     48,
+     {{"flags", 4, 4},
+      {"iova", 8, 8},
+      {"length", 16, 8},
+      {"bitmapPgsize", 24, 8},
+      {"bitmapSize", 32, 8},
+      {"bitmapData", 40, 8}},
+     "bitmapData",
+     "bitmap.data",
+     true},
+    {OpKind::kVfioIommuDirtyPages,
+     0x3b75,
+     kCon,
+     48,
+     {{"flags", 4, 4},
+      {"iova", 8, 8},
+      {"length", 16, 8},
+      {"bitmapPgsize", 24, 8},
+      {"bitmapSize", 32, 8},
+      {"bitmapData", 40, 8}},
+     "bitmapData",
+     "bitmap.data",
+     true},
+    {OpKind::kVfioGroupGetStatus, 0x3b67, kGrp, 8, {{"flags", 4, 4}}},
+    {OpKind::kVfioDeviceGetInfo,
+     0x3b6b,
+     kDev,
+     24,
+     {{"flags", 4, 4},
+      {"numRegions", 8, 4},
+      {"numIrqs", 12, 4},
+      {"capOffset", 16, 4},
+      {"pad", 20, 4}}},
+    {OpKind::kVfioDeviceGetRegionInfo,
+     0x3b6c,
+     kDev,
+     32,
+     {{"flags", 4, 4},
+      {"index", 8, 4},
+      {"capOffset", 12, 4},
+      {"regionSize", 16, 8},
+      {"regionOffset", 24, 8}}},
+    {OpKind::kVfioDeviceGetIrqInfo,
+     0x3b6d,
+     kDev,
+     16,
+     {{"flags", 4, 4}, {"index", 8, 4}, {"count", 12, 4}}},
+    {OpKind::kVfioDeviceSetIrqs,
+     0x3b6e,
+     kDev,
+     20,
+     {{"flags", 4, 4}, {"index", 8, 4}, {"start", 12, 4}, {"count", 16, 4}}},
+    {OpKind::kVfioPciHotResetInfo, 0x3b70, kDev, 12, {{"flags", 4, 4}, {"count", 8, 4}}},
+    {OpKind::kVfioPciHotReset, 0x3b71, kDev, 12, {{"flags", 4, 4}, {"count", 8, 4}}},
+    {OpKind::kVfioDeviceIoeventfd,
+     0x3b74,
+     kDev,
+     32,
+     {{"flags", 4, 4}, {"offset", 8, 8}, {"data", 16, 8}, {"eventfd", 24, 4}, {"reserved", 28, 4}}},
+    {OpKind::kVfioDeviceFeature, 0x3b75, kDev, 8, {{"flags", 4, 4}}},
 };
 
 struct ValueCollector {
@@ -142,7 +302,7 @@ TEST(Codec, FieldsStandWhereTheSheetSays) {
     SCOPED_TRACE(OpName(s.kind));
     EXPECT_EQ(StructSize(s.kind), s.size);
     RawIoctl raw;
-    raw.command = s.command, raw.is_vfio_device = s.is_vfio_device;
+    raw.command = s.command, raw.file = s.file;
     for (size_t i = 0; i < s.size; ++i) raw.in += static_cast<char>(random());
     const uint32_t size = static_cast<uint32_t>(s.size);
     std::memcpy(raw.in.data(), &size, 4);
@@ -175,7 +335,7 @@ std::string FromHex(const std::string& hex) {
 // custom-7.2.13-virt-smmuv3-nested/vsmmu-basic, record 13.
 TEST(Codec, RecordedBind) {
   RawIoctl raw;
-  raw.command = 0x3b76, raw.is_vfio_device = true, raw.fd = 4, raw.writable = 24;
+  raw.command = 0x3b76, raw.file = Frontend::kDevice, raw.fd = 4, raw.writable = 24;
   raw.in = FromHex("180000000000000003000000000000000000000000000000");
   Op op;
   ASSERT_TRUE(Decode(raw, &op));
@@ -193,7 +353,7 @@ RawIoctl RandomIoctl(std::mt19937_64& random) {
   raw.process = static_cast<uint8_t>(random());
   raw.fd = static_cast<uint32_t>(RandomWord(random));
   raw.command = s.command;
-  raw.is_vfio_device = s.is_vfio_device != (random() % 50 == 0);
+  raw.file = random() % 50 == 0 ? static_cast<Frontend>(random() % 3) : s.file;
   if (random() % 50 == 0) raw.command = static_cast<uint32_t>(RandomWord(random));
   raw.writable = static_cast<uint16_t>(RandomWord(random));
   const size_t sizes[] = {s.size, s.size, s.size + random() % 40, random() % (s.size + 1), 4, 0};
@@ -206,18 +366,13 @@ RawIoctl RandomIoctl(std::mt19937_64& random) {
   }
   for (const SheetField& field : s.fields) {
     if (field.width != 8 || random() % 3 == 0 || raw.in.size() < field.offset + 8) continue;
-    const bool is_pointer = std::string(field.name).find("Ptr") != std::string::npos ||
-                            std::string(field.name) == "allowedIovas";
-    if (!is_pointer && random() % 50 != 0) continue;
+    if (std::string(field.name) != s.pointer && random() % 50 != 0) continue;
     RawBuffer buffer;
-    buffer.name = s.kind == OpKind::kBindIommufd      ? "token_uuid"
-                  : s.kind == OpKind::kIoasIovaRanges ? "allowed_iovas"
-                                                      : "data";
+    buffer.name = s.buffer;
     std::memcpy(&buffer.address, raw.in.data() + field.offset, 8);
     if (random() % 50 == 0) ++buffer.address;
     buffer.bytes = RandomBytes(random, 100) + '!';
-    const bool writes = s.kind == OpKind::kIoasIovaRanges || s.kind == OpKind::kGetHwInfo;
-    if (writes || random() % 50 == 0) buffer.writable = static_cast<uint32_t>(RandomWord(random));
+    if (s.writes || random() % 50 == 0) buffer.writable = static_cast<uint32_t>(RandomWord(random));
     for (uint64_t n = random() % 50 == 0 ? 2 : 1; n > 0; --n) raw.buffers.push_back(buffer);
   }
   return raw;
@@ -242,7 +397,7 @@ TEST(Codec, DecodeThenEncodeIsIdentical) {
     }
   }
   EXPECT_EQ(typed.size(), kSheet.size());
-  for (const auto& [kind, count] : typed) EXPECT_GT(count, 5000) << OpName(kind);
+  for (const auto& [kind, count] : typed) EXPECT_GT(count, 1000) << OpName(kind);
   EXPECT_GT(raws, 5000);
 }
 
@@ -262,10 +417,112 @@ TEST(Codec, WhatHasNoPlaceStaysRaw) {
   RawIoctl pointed = raw;
   pointed.buffers.push_back({"data", 0, "x", 0});
   EXPECT_FALSE(typed(pointed));  // DESTROY points to nothing
-  raw.is_vfio_device = true;
+  raw.file = Frontend::kDevice;
   EXPECT_FALSE(typed(raw));
-  raw.is_vfio_device = false, raw.command = 0x2003b80;
+  raw.file = Frontend::kContainer, raw.command = 0x2003b80;
   EXPECT_FALSE(typed(raw));
+}
+
+// The same number is another call on another file (vfio-type1 sheet 2).
+TEST(Codec, NumbersMeanWhatTheFileSays) {
+  const std::map<std::pair<uint32_t, Frontend>, OpKind> meant = {
+      {{0x3b70, kCon}, OpKind::kVfioIommuGetInfo},
+      {{0x3b70, kDev}, OpKind::kVfioPciHotResetInfo},
+      {{0x3b71, kCon}, OpKind::kVfioIommuMapDma},
+      {{0x3b71, kDev}, OpKind::kVfioPciHotReset},
+      {{0x3b72, kCon}, OpKind::kVfioIommuUnmapDma},
+      {{0x3b74, kDev}, OpKind::kVfioDeviceIoeventfd},
+      {{0x3b75, kCon}, OpKind::kVfioIommuDirtyPages},
+      {{0x3b75, kDev}, OpKind::kVfioDeviceFeature}};
+  for (uint32_t command = 0x3b70; command <= 0x3b75; ++command) {
+    for (Frontend file : {kCon, kGrp, kDev}) {
+      RawIoctl raw;
+      raw.command = command, raw.file = file, raw.in = std::string(48, '\0');
+      raw.in[0] = 48;
+      Op op;
+      const auto expected = meant.find({command, file});
+      EXPECT_EQ(Decode(raw, &op), expected != meant.end());
+      EXPECT_EQ(op.kind, expected != meant.end() ? expected->second : OpKind::kRaw);
+    }
+  }
+}
+
+// vtd/edu-type1v2, records 9, 48, 54 and 496.
+TEST(Codec, ArgumentsThatAreNoStruct) {
+  Op op;
+  RawIoctl extension;
+  extension.command = 0x3b65, extension.fd = 3, extension.arg = 1;
+  ASSERT_TRUE(Decode(extension, &op));
+  EXPECT_EQ(op.kind, OpKind::kVfioCheckExtension);
+  EXPECT_EQ(op.vfioCheckExtension.arg, 1u);
+  EXPECT_EQ(Encode(op, NoHandles), extension);
+  extension.in = "more";
+  EXPECT_FALSE(Decode(extension, &op));
+
+  RawIoctl name;
+  name.command = 0x3b6a, name.file = kGrp, name.fd = 4, name.arg = 0x7ffdb5571fa0;
+  name.in = FromHex("303030303a30303a31302e3000"), name.writable = 13;
+  ASSERT_TRUE(Decode(name, &op));
+  EXPECT_EQ(op.kind, OpKind::kVfioGroupGetDeviceFd);
+  EXPECT_EQ(op.blob, std::string("0000:00:10.0") + '\0');
+  EXPECT_EQ(Encode(op, NoHandles), name);
+
+  RawIoctl container;
+  container.command = 0x3b68, container.file = kGrp, container.fd = 4;
+  container.in = FromHex("01000000"), container.writable = 4;
+  ASSERT_TRUE(Decode(container, &op));
+  EXPECT_EQ(op.kind, OpKind::kVfioGroupSetContainer);
+  EXPECT_EQ(op.size, 4u);
+  EXPECT_EQ(op.vfioGroupSetContainer.container, 1u);
+  EXPECT_EQ(Encode(op, NoHandles), container);
+  container.in.resize(2), container.writable = 2;  // not all of it can be read
+  ASSERT_TRUE(Decode(container, &op));
+  EXPECT_EQ(op.readable, 2);
+  EXPECT_EQ(Encode(op, NoHandles), container);
+}
+
+// vtd/edu-type1v2, records 370 and 456: the bitmap's fields are there when argsz reaches them.
+TEST(Codec, StructsAreCutAtTheirSizeWord) {
+  Op op;
+  RawIoctl unmap;
+  unmap.command = 0x3b72, unmap.writable = 24;
+  unmap.in = FromHex("180000000000000000000002000000000010000000000000");
+  ASSERT_TRUE(Decode(unmap, &op));
+  EXPECT_EQ(op.size, 24u);
+  EXPECT_EQ(op.vfioIommuUnmapDma.length, 0x1000u);
+  EXPECT_EQ(op.vfioIommuUnmapDma.bitmapSize, 0u);
+  EXPECT_EQ(Encode(op, NoHandles), unmap);
+
+  RawIoctl dirty;
+  dirty.command = 0x3b75, dirty.writable = 48;
+  dirty.in = FromHex(
+      "30000000040000000000000100000000000001000000000000100000000000000800000000000000"
+      "a00e57b5fd7f0000");
+  dirty.buffers.push_back({"bitmap.data", 0x7ffdb5570ea0, std::string(8, '\0'), 8});
+  ASSERT_TRUE(Decode(dirty, &op));
+  EXPECT_EQ(op.vfioIommuDirtyPages.bitmapPgsize, 0x1000u);
+  EXPECT_EQ(op.vfioIommuDirtyPages.bufWritable, 8u);
+  EXPECT_EQ(Encode(op, NoHandles), dirty);
+}
+
+// vtd/libvfn-vfio-eventfd, record 51: -1 and an eventfd behind the struct.
+TEST(Codec, PayloadWordsBecomeNumbers) {
+  RawIoctl raw;
+  raw.command = 0x3b6e, raw.file = kDev, raw.fd = 5, raw.writable = 28;
+  raw.in = FromHex("1c00000024000000020000000000000002000000ffffffff06000000");
+  Op op;
+  ASSERT_TRUE(Decode(raw, &op));
+  EXPECT_EQ(op.blob, FromHex("ffffffff06000000"));
+  EXPECT_EQ(Encode(op, NoHandles), raw);
+  op.blob[4] = 9;  // the result of Op 9
+  op.vfioDeviceSetIrqs.fdResults = 2;
+  EXPECT_EQ(Encode(op,
+                   [](Handle from, HandleRole role) -> uint64_t {
+                     EXPECT_EQ(from, 9u);
+                     EXPECT_EQ(role, HandleRole::kFd);
+                     return 6;
+                   }),
+            raw);
 }
 
 TEST(Codec, HandlesBecomeNumbers) {

@@ -29,6 +29,7 @@ std::string PieceText(const Piece& p) {
   std::string text = "iova " + Hex(p.iova) + " length " + std::to_string(p.length);
   if (p.fault == kAbortedSilently) return text + " aborted without event";
   if (p.fault == kFaultUnknown) return text + " faulted";
+  if (p.fault == kPieceUnknown) return text + " ended somehow";
   if (p.fault != 0) return text + " event " + Hex(p.fault);
   return text + " -> backing " + std::to_string(p.backing) + " offset " + Hex(p.offset) +
          (p.rights == 0 ? std::string() : " rights " + std::to_string(p.rights));
@@ -55,10 +56,10 @@ class Collector {
   void List(const char* field, const std::vector<T>& should_be, const std::vector<T>& is,
             Text&& text) {
     for (size_t i = 0; i < should_be.size() || i < is.size(); ++i) {
+      if (i < should_be.size() && i < is.size() && should_be[i] == is[i]) continue;
       const std::string a = i < should_be.size() ? text(should_be[i]) : "none";
       const std::string b = i < is.size() ? text(is[i]) : "none";
-      if (i >= should_be.size() || i >= is.size() || !(should_be[i] == is[i]))
-        Add(std::string(field) + "[" + std::to_string(i) + "]", a, b);
+      Add(std::string(field) + "[" + std::to_string(i) + "]", a, b);
     }
   }
   std::vector<Difference> Take() { return std::move(found_); }

@@ -13,11 +13,14 @@ namespace twinwalk {
 
 // In recorded Pieces: it faulted, nobody said how.
 inline constexpr uint8_t kFaultUnknown = 0xfe;
+// In recorded Pieces: nobody said how it ended.
+inline constexpr uint8_t kPieceUnknown = 0xfd;
 
 // Whether `is` can be what a recording calls `wanted` (rights 0: unknown; kFaultUnknown: any
-// fault).
+// fault; kPieceUnknown: anything).
 inline bool PieceAgrees(const Piece& is, const Piece& wanted) {
   if (is.iova != wanted.iova || is.length != wanted.length) return false;
+  if (wanted.fault == kPieceUnknown) return true;
   if (wanted.fault != 0) {
     return wanted.fault == kFaultUnknown ? is.fault != 0 : is.fault == wanted.fault;
   }

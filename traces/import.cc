@@ -33,11 +33,19 @@ std::set<uint64_t> PrintedPages(const std::string& path) {
   return pages.pages();
 }
 
+// "FOLDER/FILE: title (remark)"
+std::string NameOf(const ImportOptions& options, const std::string& title) {
+  std::string name = options.provenance.empty() ? title : options.provenance + ": " + title;
+  if (options.world && !options.world->name.empty()) name += " (" + options.world->name + ")";
+  return name.substr(0, kMaxNameBytes);
+}
+
 }  // namespace
 
-ImportedCapture ImportCapture(const std::string& path, const ReadLimits& limits) {
+ImportedCapture ImportCapture(const std::string& path, const ImportOptions& options) {
   ImportedCapture out;
-  ImportBuilder builder(&out, limits);
+  if (options.world) out.trace.world = *options.world;
+  ImportBuilder builder(&out, options.limits);
   CaptureLines lines(path);
   std::optional<VrecImporter> importer;
   uint64_t expected = 0;  // ordinal of the next record: they count without gaps
@@ -59,10 +67,11 @@ ImportedCapture ImportCapture(const std::string& path, const ReadLimits& limits)
         Complain(path, lines.number(), header, &out);
         break;
       }
-      out.trace.world.name = record.TextOr("title", "").substr(0, kMaxNameBytes);
+      out.trace.world.name = NameOf(options, record.TextOr("title", ""));
+      if (!options.world) builder.facts().Machine(record.TextOr("machine", ""));
       std::optional<std::set<uint64_t>> pages;
       if (VrecImporter::IsVsmmucli(record)) pages = PrintedPages(path);
-      importer.emplace(&builder, std::move(pages));
+      importer.emplace(&builder, record, std::move(pages));
       ++out.stats.records;
       expected = 1;
       continue;

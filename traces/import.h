@@ -1,11 +1,12 @@
 // Captures to traces: the one entry of all importers. A capture is a recording of a client's system
-// calls (format vrec-1, plain or gzipped); what a known client printed about guest memory and
-// device accesses is read too (import_vsmmucli.h).
+// calls (format vrec-1, plain or gzipped); what known clients printed about guest memory and device
+// accesses is read too (import_vsmmucli.h, import_educli.h).
 #ifndef TWINWALK_TRACES_IMPORT_H_
 #define TWINWALK_TRACES_IMPORT_H_
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct ImportStats {
   uint64_t memory_writes =
       0;  // writes that put memory as the client had it: fills, put back after DMA
   uint64_t dmas = 0;
-  uint64_t derived = 0;      // Ops that nobody called: what the end of a process releases
+  uint64_t derived = 0;      // Ops that nobody called: import_vrec.h says which
   uint64_t environment = 0;  // facts about the machine taken into the World
   uint64_t errors = 0;       // also those beyond kMaxErrors
 };
@@ -39,7 +40,17 @@ struct ImportedCapture {
   bool ok() const { return errors.empty(); }
 };
 
-ImportedCapture ImportCapture(const std::string& path, const ReadLimits& limits = ReadLimits());
+struct ImportOptions {
+  ReadLimits limits;
+  // What is known of the machine from elsewhere; what the recording tells goes over it. Devices are
+  // matched by their names. Its own name is a remark on it.
+  std::optional<World> world;
+  // Goes in front of the recording's title in the World's name: where the recording is.
+  std::string provenance;
+};
+
+ImportedCapture ImportCapture(const std::string& path,
+                              const ImportOptions& options = ImportOptions());
 
 // "417 records: 300 Ops, ..." on a few lines, for people.
 std::string ImportStatsText(const ImportStats& stats);

@@ -10,14 +10,15 @@
 #include <utility>
 
 #include "traces/import.h"
+#include "traces/import_facts.h"
 #include "traces/import_handles.h"
 
 namespace twinwalk {
 
 class ImportBuilder {
  public:
-  ImportBuilder(ImportedCapture* out, const ReadLimits& limits) : out_(out), limits_(limits) {
-    out_->trace.world.devices.clear();
+  ImportBuilder(ImportedCapture* out, const ReadLimits& limits)
+      : out_(out), limits_(limits), facts_(&out->trace.world, &out->stats.environment) {
     out_->trace.world.processes.clear();
   }
 
@@ -33,14 +34,9 @@ class ImportBuilder {
   Handle Add(Op op);
   bool full() const { return full_; }
 
-  // Index of a process, made at its first call. nullopt: more than kMaxProcesses at once.
+  // Index of a process, made at its first call. nullopt: more than kMaxProcesses.
   std::optional<uint8_t> Process(uint64_t pid);
-  void EndProcess(uint64_t pid) { processes_.erase(pid); }
-  // Index of the device behind /dev/vfio/devices/NAME; nullopt beyond kMaxDevices.
-  std::optional<uint32_t> Device(const std::string& cdev);
-  // A fact: the PCI address ("0000:00:10.0") of a cdev. Its stream id is its requester id.
-  void SetAddress(const std::string& cdev, const std::string& address);
-  std::optional<uint32_t> DeviceAt(const std::string& address) const;
+  ImportFacts& facts() { return facts_; }
 
   // The next ordinal of memory (Piece::backing).
   uint64_t NewBacking() { return ++backings_; }
@@ -56,16 +52,12 @@ class ImportBuilder {
   ImportedCapture* out_;
   ReadLimits limits_;
   ImportHandles handles_;
+  ImportFacts facts_;
   std::map<uint64_t, uint8_t> processes_;
-  std::map<std::string, uint32_t> devices_;       // by cdev
-  std::map<std::string, std::string> addresses_;  // by cdev
   uint64_t backings_ = 0;
   uint64_t payload_ = 0;
   bool full_ = false;
 };
-
-// 0000:00:10.0 -> 0x80. nullopt when it is no PCI address.
-std::optional<uint32_t> RequesterId(const std::string& address);
 
 }  // namespace twinwalk
 

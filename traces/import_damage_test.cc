@@ -146,15 +146,15 @@ TEST(ImportDamage, HostileRecordsAreNoCrash) {
 }
 
 TEST(ImportDamage, LimitsEndTheImport) {
-  ReadLimits limits;
-  limits.ops = 50;
-  const ImportedCapture c = ImportCapture(Capture("stale"), limits);
+  ImportOptions options;
+  options.limits.ops = 50;
+  const ImportedCapture c = ImportCapture(Capture("stale"), options);
   EXPECT_EQ(c.trace.ops.size(), 50u);
   ASSERT_EQ(c.errors.size(), 1u);
   EXPECT_NE(c.errors[0].find("more Ops or bytes than a trace may have"), std::string::npos);
-  limits = ReadLimits();
-  limits.payload_bytes = 10000;
-  EXPECT_EQ(ImportCapture(Capture("stale"), limits).errors.size(), 1u);
+  options.limits = ReadLimits();
+  options.limits.payload_bytes = 10000;
+  EXPECT_EQ(ImportCapture(Capture("stale"), options).errors.size(), 1u);
 }
 
 }  // namespace

@@ -36,10 +36,10 @@ std::optional<Handle> ImportHandles::Id(uint64_t context, uint32_t id) const {
 }
 
 void ImportHandles::Map(uint64_t pid, uint64_t base, uint64_t length, Handle op, uint64_t backing,
-                        uint64_t backing_offset) {
+                        uint64_t backing_offset, bool is_private) {
   if (length == 0) return;
   Unmap(pid, base, length);
-  maps_[{pid, base}] = {length, op, 0, backing, backing_offset};
+  maps_[{pid, base}] = {length, op, 0, backing, backing_offset, is_private};
 }
 
 void ImportHandles::Unmap(uint64_t pid, uint64_t base, uint64_t length) {
@@ -64,7 +64,7 @@ void ImportHandles::Unmap(uint64_t pid, uint64_t base, uint64_t length) {
       it = maps_
                .insert_or_assign({pid, last + 1},
                                  Mapping{old.length - cut, old.op, old.op_offset + cut, old.backing,
-                                         old.backing_offset + cut})
+                                         old.backing_offset + cut, old.is_private})
                .first;
       return;
     }
@@ -89,11 +89,25 @@ std::optional<MapPlace> ImportHandles::Find(uint64_t pid, uint64_t address) cons
   return MapPlace{m.op, m.op_offset + into, m.length - into, m.backing, m.backing_offset + into};
 }
 
-std::vector<std::pair<uint64_t, uint64_t>> ImportHandles::Mappings(uint64_t pid) const {
-  std::vector<std::pair<uint64_t, uint64_t>> all;
-  for (auto it = maps_.lower_bound({pid, 0}); it != maps_.end() && it->first.first == pid; ++it)
-    all.push_back({it->first.second, it->second.length});
-  return all;
+void ImportHandles::Fork(uint64_t parent, uint64_t child,
+                         const std::function<uint64_t()>& new_backing) {
+  std::map<Key, OpenFile> files;
+  for (auto it = fds_.lower_bound({parent, 0}); it != fds_.end() && it->first.first == parent; ++it)
+    files[{child, it->first.second}] = it->second;
+  fds_.merge(files);
+  std::map<Key, Mapping> mappings;
+  std::map<uint64_t, uint64_t> copies;
+  for (auto it = maps_.lower_bound({parent, 0}); it != maps_.end() && it->first.first == parent;
+       ++it) {
+    Mapping copy = it->second;
+    if (copy.is_private && copy.backing != 0) {
+      uint64_t& backing = copies[copy.backing];
+      if (backing == 0) backing = new_backing();
+      copy.backing = backing;
+    }
+    mappings[{child, it->first.second}] = copy;
+  }
+  maps_.merge(mappings);
 }
 
 void ImportHandles::ForgetProcess(uint64_t pid) {

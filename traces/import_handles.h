@@ -5,6 +5,7 @@
 #define TWINWALK_TRACES_IMPORT_HANDLES_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <utility>
@@ -34,12 +35,13 @@ class ImportHandles {
   std::optional<Handle> Id(uint64_t context, uint32_t id) const;
 
   void Map(uint64_t pid, uint64_t base, uint64_t length, Handle op, uint64_t backing,
-           uint64_t backing_offset);
+           uint64_t backing_offset, bool is_private = false);
   void Unmap(uint64_t pid, uint64_t base, uint64_t length);
   bool Overlaps(uint64_t pid, uint64_t base, uint64_t length) const;
   std::optional<MapPlace> Find(uint64_t pid, uint64_t address) const;
-  // Base and length of what is still mapped, ascending.
-  std::vector<std::pair<uint64_t, uint64_t>> Mappings(uint64_t pid) const;
+  // The child has the parent's fds and mappings. What is private becomes memory of its own, one for
+  // each that the parent had, in order of its first address.
+  void Fork(uint64_t parent, uint64_t child, const std::function<uint64_t()>& new_backing);
   void ForgetProcess(uint64_t pid);
 
  private:
@@ -53,6 +55,7 @@ class ImportHandles {
     uint64_t op_offset;  // of its first byte, into the mapping that the Op made
     uint64_t backing;
     uint64_t backing_offset;
+    bool is_private;  // anonymous memory that fork copies
   };
   using Key = std::pair<uint64_t, uint64_t>;
   std::map<Key, OpenFile> fds_;  // by (pid, fd)

@@ -15,6 +15,8 @@ struct RecordedIoctl {
   std::string after;         // the user's struct, as far as it was looked at
   std::string buffer_after;  // the readable bytes of the buffer that it points to
   uint16_t err = 0;
+  int64_t ret = 0;
+  bool changed = false;  // the struct is not as it was before
 };
 
 // REQUIRES: op was decoded from the bytes that the call was given.

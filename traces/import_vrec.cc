@@ -1,31 +1,55 @@
 #include "traces/import_vrec.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "traces/codec.h"
+#include "traces/resolve.h"
 
 namespace twinwalk {
 namespace {
 
 constexpr uint32_t kDupFd = 0, kDupFdCloexec = 1030;  // fcntl
-const char kCdev[] = "/dev/vfio/devices/";
+constexpr char kCdev[] = "/dev/vfio/devices/", kVfio[] = "/dev/vfio/";
+constexpr char kNoiommu[] = "/dev/vfio/noiommu-";
+constexpr uint64_t kStdioFds = 3;  // 0, 1, 2
 
 bool StartsWith(const std::string& text, const char* prefix) {
   return text.rfind(prefix, 0) == 0;
 }
 
-// Where an ioctl that stays raw returned an id: FAULT_QUEUE_ALLOC, HW_QUEUE_ALLOC (sheet 3.1). The
-// id must not be taken for a number that a Machine gave to something else.
-std::optional<uint32_t> RawId(const RecordedIoctl& call) {
-  if (call.err != 0) return std::nullopt;
-  if (call.command == 0x3b8e) return static_cast<uint32_t>(LoadWord(call.after, 8, 4));
-  if (call.command == 0x3b94) return static_cast<uint32_t>(LoadWord(call.after, 20, 4));
-  return std::nullopt;
+bool EndsWith(const std::string& text, const char* suffix) {
+  const size_t length = std::strlen(suffix);
+  return text.size() >= length && text.compare(text.size() - length, length, suffix) == 0;
 }
 
-// Whether the kernel writes to the nested buffer: IOAS_IOVA_RANGES, GET_HW_INFO.
-bool KernelWrites(uint32_t command) {
-  return command == 0x3b84 || command == 0x3b8a;
+// All of `text` from `at` on, as a decimal number.
+std::optional<uint32_t> Decimal(const std::string& text, size_t at) {
+  if (at >= text.size() || text.size() - at > 9) return std::nullopt;
+  if (text.find_first_not_of("0123456789", at) != std::string::npos) return std::nullopt;
+  return static_cast<uint32_t>(std::stoul(text.substr(at)));
+}
+
+// Files that the trace follows besides those whose every call matters.
+bool Follows(const std::string& kind) {
+  return kind == "memfd" || kind == "eventfd" || kind == "dmabuf";
+}
+
+// What a path under /dev is; nullopt: none of ours. `device`: of kVfioCdev to be filled in.
+std::optional<OpenArgs> NodeOf(const std::string& name) {
+  const auto node = [](Node n, uint32_t device) {
+    return OpenArgs{static_cast<uint32_t>(n), device};
+  };
+  if (name == "/dev/iommu") return node(Node::kIommu, 0);
+  if (name == "/dev/vfio/vfio") return node(Node::kVfioContainer, 0);
+  if (StartsWith(name, kCdev)) return node(Node::kVfioCdev, kMaxDevices);  // none such
+  if (StartsWith(name, kNoiommu)) {
+    const auto group = Decimal(name, sizeof kNoiommu - 1);
+    return group ? std::optional(node(Node::kVfioNoiommuGroup, *group)) : std::nullopt;
+  }
+  if (!StartsWith(name, kVfio)) return std::nullopt;
+  const auto group = Decimal(name, sizeof kVfio - 1);
+  return group ? std::optional(node(Node::kVfioGroup, *group)) : std::nullopt;
 }
 
 }  // namespace
@@ -38,9 +62,11 @@ bool VrecImporter::Matters(const std::string& kind) {
   return StartsWith(kind, "iommufd") || StartsWith(kind, "vfio-");
 }
 
-VrecImporter::VrecImporter(ImportBuilder* builder, std::optional<std::set<uint64_t>> pages)
+VrecImporter::VrecImporter(ImportBuilder* builder, const CaptureRecord& header,
+                           std::optional<std::set<uint64_t>> pages)
     : b_(builder) {
   if (pages) text_ = std::make_unique<VsmmucliText>(builder, std::move(*pages));
+  if (EducliText::IsClient(header)) edu_ = std::make_unique<EducliText>(builder, header);
 }
 
 std::string VrecImporter::CheckHeader(const CaptureRecord& record) {
@@ -73,9 +99,32 @@ void VrecImporter::NameFd(const Call& c, uint64_t fd, Op* op) const {
   ImportBuilder::Name(op, 0, &op->fd, b_->handles().Fd(c.pid, fd));
 }
 
-void VrecImporter::NameHandles(const Call& c, uint64_t context, Op* op) const {
+std::optional<Handle> VrecImporter::ArgumentFd(const Call& c, uint64_t fd, OpKind kind) {
+  if (const auto from = b_->handles().Fd(c.pid, fd)) return from;
+  if (fd >= kStdioFds) return std::nullopt;
+  // stdin, stdout, stderr: open, but not what any call wants. An eventfd is that to all but those
+  // that want one, and memory to none of these.
+  const bool wants_eventfd =
+      kind == OpKind::kVfioDeviceSetIrqs || kind == OpKind::kVfioDeviceIoeventfd;
+  const OpKind standin = wants_eventfd ? OpKind::kMemfd : OpKind::kEventfd;
+  const auto known = standins_.find({{c.pid, fd}, standin});
+  if (known != standins_.end()) return known->second;
+  Op op = Start(c, standin);
+  op.recorded->known = 0;
+  op.recorded->err = 0;
+  op.recorded->fd = static_cast<uint32_t>(fd);
+  if (standin == OpKind::kMemfd) op.memfd.length = 1;
+  const Handle made = b_->Add(std::move(op));
+  if (b_->full()) return std::nullopt;
+  ++b_->stats().derived;
+  if (standin == OpKind::kMemfd) memfds_[made] = b_->NewBacking();
+  standins_[{{c.pid, fd}, standin}] = made;
+  return made;
+}
+
+void VrecImporter::NameHandles(const Call& c, uint64_t context, Op* op) {
   struct Namer {
-    const VrecImporter* self;
+    VrecImporter* self;
     const Call& c;
     uint64_t context;
     Op* op;
@@ -83,19 +132,42 @@ void VrecImporter::NameHandles(const Call& c, uint64_t context, Op* op) const {
     void Field(const char*, uint32_t&) {}
     void Field(const char*, uint16_t&) {}
     void HandleField(const char*, Handle& handle, HandleRole role, int index) {
-      const ImportHandles& handles = self->b_->handles();
       if (index == 0 || role == HandleRole::kMap) return;
-      ImportBuilder::Name(
-          op, index, &handle,
-          role == HandleRole::kFd ? handles.Fd(c.pid, handle) : handles.Id(context, handle));
+      ImportBuilder::Name(op, index, &handle,
+                          role == HandleRole::kFd ? self->ArgumentFd(c, handle, op->kind)
+                                                  : self->b_->handles().Id(context, handle));
     }
   };
   VisitArgs(static_cast<OpData&>(*op), Namer{this, c, context, op});
-  if (op->kind != OpKind::kIoasMap) return;
-  op->ioasMap.userMap = kDanglingHandle;
-  if (const auto place = b_->handles().Find(c.pid, op->ioasMap.userVa)) {
-    ImportBuilder::Name(op, 2, &op->ioasMap.userMap, place->op);
-    op->ioasMap.userVa = place->offset;
+  // Addresses become offsets into the mapping that they point to.
+  const auto address = [&](Handle* map, int bit, uint64_t* at) {
+    *map = kDanglingHandle;
+    const auto place = b_->handles().Find(c.pid, *at);
+    if (!place) return;
+    ImportBuilder::Name(op, bit, map, place->op);
+    *at = place->offset;
+  };
+  if (op->kind == OpKind::kIoasMap) address(&op->ioasMap.userMap, 2, &op->ioasMap.userVa);
+  if (op->kind == OpKind::kVfioIommuMapDma)
+    address(&op->vfioIommuMapDma.vaddrMap, 1, &op->vfioIommuMapDma.vaddr);
+}
+
+// The fds in the payload of SET_IRQS and HOT_RESET (vfio-type1 sheet 6).
+void VrecImporter::NameFdWords(const Call& c, Op* op) {
+  constexpr uint32_t kDataEventfd = 4;
+  uint64_t* words = MutableFdResults(op);
+  if (words == nullptr) return;
+  if (op->kind == OpKind::kVfioDeviceSetIrqs && (op->vfioDeviceSetIrqs.flags & kDataEventfd) == 0)
+    return;
+  const uint64_t count = op->kind == OpKind::kVfioDeviceSetIrqs ? op->vfioDeviceSetIrqs.count
+                                                                : op->vfioPciHotReset.count;
+  for (size_t i = 0; i < 64 && i < count && 4 * i + 4 <= op->blob.size(); ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, op->blob.data() + 4 * i, sizeof word);
+    const auto from = ArgumentFd(c, word, op->kind);
+    if (!from) continue;
+    std::memcpy(op->blob.data() + 4 * i, &*from, sizeof *from);
+    *words |= uint64_t{1} << i;
   }
 }
 
@@ -113,6 +185,10 @@ bool VrecImporter::NewFd(const CaptureRecord& r, const Call& c, Handle from) {
   b_->handles().SetFd(c.pid, *fd, from);
   files_[{c.pid, *fd}] = obj;
   if (made->TextOr("kind", "") == "iommufd") contexts_[obj] = obj;
+  if (made->NumberOr("dupof", 0) != 0) return true;
+  const Op& op = b_->op(from);
+  if (op.kind == OpKind::kOpen && op.open.node == static_cast<uint32_t>(Node::kVfioCdev))
+    devices_[obj] = op.open.device;
   return true;
 }
 
@@ -147,32 +223,34 @@ std::string VrecImporter::Open(const CaptureRecord& r, const Call& c) {
   const auto made = r.Object("newfd");
   const std::string kind = made ? made->TextOr("kind", "") : "";
   if (kind == "memfd") return Memfd(r, c);
-  const bool cdev = StartsWith(name, kCdev);
-  if (name != "/dev/iommu" && !cdev) {
-    return Matters(kind) ? Raw(r, c, NameOf(c.sys, kind)) : Skip(NameOf(c.sys, kind));
-  }
-  Op op = Start(c, OpKind::kOpen);
-  op.open.node = static_cast<uint32_t>(cdev ? Node::kVfioCdev : Node::kIommu);
-  if (cdev && made) {
-    const auto device = b_->Device(name.substr(sizeof kCdev - 1));
+  auto node = NodeOf(name);
+  if (!node) return Matters(kind) ? Raw(r, c, NameOf(c.sys, kind)) : Skip(NameOf(c.sys, kind));
+  if (made && node->node == static_cast<uint32_t>(Node::kVfioCdev)) {
+    const auto device = b_->facts().Cdev(name.substr(sizeof kCdev - 1));
     if (!device) return "more devices than a World can have";
-    op.open.device = *device;
-  } else if (cdev) {
-    op.open.device = kMaxDevices;  // none such
+    node->device = *device;
   }
+  if (made && node->node == static_cast<uint32_t>(Node::kVfioGroup))
+    b_->facts().GroupOpened(node->device);
+  if (made && node->node == static_cast<uint32_t>(Node::kVfioContainer) && kind == "iommufd")
+    b_->facts().ContainerIsIommufd();
+  Op op = Start(c, OpKind::kOpen);
+  op.open = *node;
   if (made) {
     op.recorded->fd = static_cast<uint32_t>(c.ret);
     op.recorded->known |= Outcome::kFd;
   }
-  const Handle ordinal = Add(std::move(op), c.sys + (cdev ? " vfio-device" : " iommufd"));
+  static const char* const kNames[] = {"iommufd", "vfio-device", "vfio-container", "vfio-group",
+                                       "vfio-noiommu"};
+  const Handle ordinal = Add(std::move(op), NameOf(c.sys, kNames[node->node]));
   if (!b_->full()) NewFd(r, c, ordinal);
   return "";
 }
 
 std::string VrecImporter::Close(const CaptureRecord& r, const Call& c) {
   const auto from = b_->handles().Fd(c.pid, c.fd);
-  const bool matters = Matters(c.kind) || c.kind == "memfd";
-  if (!matters) return Skip(NameOf(c.sys, c.kind));
+  if (!Matters(c.kind) && !Follows(c.kind)) return Skip(NameOf(c.sys, c.kind));
+  if (!from && !Matters(c.kind)) return Skip(NameOf(c.sys, c.kind));
   if (!from || b_->op(*from).kind == OpKind::kRaw) {
     std::string wrong = Raw(r, c, NameOf(c.sys, c.kind));
     b_->handles().CloseFd(c.pid, c.fd);
@@ -189,11 +267,11 @@ std::string VrecImporter::Dup(const CaptureRecord& r, const Call& c) {
   const auto made = r.Object("newfd");
   if (c.sys == "fcntl") {
     const uint64_t command = r.NumberOr("cmd", 1);
-    const bool dup = command == kDupFd || command == kDupFdCloexec;
-    if (!dup)
+    if (command != kDupFd && command != kDupFdCloexec)
       return Matters(c.kind) ? Raw(r, c, NameOf(c.sys, c.kind)) : Skip(NameOf(c.sys, c.kind));
   }
-  if (!Matters(c.kind) && c.kind != "memfd") return Skip(NameOf(c.sys, c.kind));
+  if (!Matters(c.kind) && !(Follows(c.kind) && b_->handles().Fd(c.pid, c.fd)))
+    return Skip(NameOf(c.sys, c.kind));
   if (MadeByRaw(c, c.fd)) return Raw(r, c, NameOf(c.sys, c.kind));
   const auto fd = made ? made->Number("fd") : std::nullopt;
   // dup2 onto an open file closes that one first.
@@ -216,166 +294,73 @@ std::string VrecImporter::Dup(const CaptureRecord& r, const Call& c) {
   return "";
 }
 
-std::string VrecImporter::Ioctl(const CaptureRecord& r, const Call& c) {
-  const std::string name = r.TextOr("ioctl", "ioctl");
-  if (!Matters(c.kind)) return Skip(NameOf(c.sys, c.kind));
-  RawIoctl raw;
-  bool bad = false;
-  raw.process = c.process;
-  raw.fd = static_cast<uint32_t>(c.fd);
-  raw.command = static_cast<uint32_t>(r.NumberOr("cmd", 0));
-  raw.is_vfio_device = c.kind == "vfio-device";
-  raw.arg = r.NumberOr("arg", 0);
-  raw.in = r.Bytes("in", &bad).value_or("");
-  // What could be written was not recorded: taken to be what could be read.
-  raw.writable = static_cast<uint16_t>(std::min<size_t>(raw.in.size(), 65535));
-  RecordedIoctl call;
-  call.command = raw.command;
-  call.err = c.err;
-  call.after = r.Bytes("out", &bad).value_or(raw.in);
-  for (size_t i = 0; i < r.ListSize("ptr"); ++i) {
-    const CaptureRecord nested = r.ListAt("ptr", i);
-    RawBuffer buffer;
-    buffer.name = nested.TextOr("name", "");
-    buffer.address = nested.NumberOr("addr", 0);
-    buffer.bytes = nested.Bytes("in", &bad).value_or("");
-    if (KernelWrites(raw.command)) buffer.writable = static_cast<uint32_t>(buffer.bytes.size());
-    if (i == 0) call.buffer_after = nested.Bytes("out", &bad).value_or(buffer.bytes);
-    raw.buffers.push_back(std::move(buffer));
-  }
-  if (bad) return "an ioctl's bytes are not hex";
-  uint64_t context = 0;
-  if (auto it = contexts_.find(c.obj); it != contexts_.end()) context = it->second;
-
-  Op op;
-  const bool typed = (c.kind == "iommufd" || c.kind == "vfio-device") && c.finished &&
-                     !MadeByRaw(c, c.fd) && Decode(raw, &op);
-  if (!typed) {
-    const Handle next = static_cast<Handle>(b_->stats().ops);
-    std::string wrong = Raw(r, c, name);
-    const auto id = RawId(call);
-    if (wrong.empty() && id && !b_->full()) {
-      b_->handles().SetId(context, *id, next);
-      b_->op(next).recorded->id = *id;
-    }
-    return wrong;
-  }
-  if (op.kind == OpKind::kBindIommufd) {
-    auto file = files_.find({c.pid, op.bind.iommufd});
-    context = file == files_.end() ? 0 : file->second;
-    if (c.err == 0 && context != 0) contexts_[c.obj] = context;
-  }
-  op.recorded = RecordedOutcome(op, call);
-  NameFd(c, c.fd, &op);
-  // The id that ATTACH replaces by that of the HWPT which it used.
-  const uint32_t given = op.kind == OpKind::kAttachIommufdPt ? op.attach.ptId : 0;
-  NameHandles(c, context, &op);
-  const Outcome recorded = *op.recorded;
-  const Handle ordinal = Add(std::move(op), name);
-  if (b_->full()) return "";
-  ++b_->stats().ioctls;
-  if (recorded.err == 0) {
-    const bool has_id = (recorded.known & Outcome::kId) != 0 && recorded.id != 0;
-    if (has_id && recorded.id != given) b_->handles().SetId(context, recorded.id, ordinal);
-    NewFd(r, c, ordinal);
-    AfterIoctl(c, ordinal);
-  }
-  return "";
-}
-
-// What a successful call tells about the machine and the guest's memory.
-void VrecImporter::AfterIoctl(const Call& c, Handle ordinal) {
-  const Op& op = b_->op(ordinal);
-  const Outcome recorded = *op.recorded;
-  if (op.kind == OpKind::kIoasMap && text_ != nullptr) {
-    const IoasMapArgs map = op.ioasMap;
-    const uint64_t base = (op.results >> 2 & 1) != 0 ? b_->op(map.userMap).mmap.base : 0;
-    const auto place = b_->handles().Find(c.pid, base + map.userVa);
-    if (place) text_->Mapped(c.pid, recorded.values[0], map.length, *place);
-  } else if (op.kind == OpKind::kIoasUnmap && text_ != nullptr) {
-    text_->Unmapped(op.ioasUnmap.iova, recorded.values[0]);
-  } else if (op.kind == OpKind::kGetHwInfo && recorded.values[1] == 2 &&
-             recorded.out.size() >= 40) {
-    // struct of data type 2 (sheet 20.2): flags, reserved, IDR0..5, IIDR, AIDR.
-    SmmuConfig& smmu = b_->world().smmus[0];
-    for (size_t i = 0; i < smmu.idr.size(); ++i)
-      smmu.idr[i] = static_cast<uint32_t>(LoadWord(recorded.out, 8 + 4 * i, 4));
-    smmu.iidr = static_cast<uint32_t>(LoadWord(recorded.out, 32, 4));
-    smmu.aidr = static_cast<uint32_t>(LoadWord(recorded.out, 36, 4));
-    if (!smmu_known_) b_->stats().environment += 8;
-    smmu_known_ = true;
-  }
-}
-
-std::string VrecImporter::Read(const CaptureRecord& r, const Call& c) {
-  const bool typed = c.kind == "iommufd-veventq" || (c.kind == "iommufd" && c.sys == "read");
-  if (!typed || MadeByRaw(c, c.fd) || !c.finished) {
-    return Matters(c.kind) ? Raw(r, c, NameOf(c.sys, c.kind)) : Skip(NameOf(c.sys, c.kind));
-  }
-  Op op = Start(c, OpKind::kRead);
-  NameFd(c, c.fd, &op);
-  op.read.count = r.NumberOr("count", 0);
-  op.read.positional = c.sys == "pread64" ? 1 : 0;
-  op.read.offset = op.read.positional != 0 ? r.NumberOr("offset", 0) : 0;
-  op.read.bufWritable = static_cast<uint32_t>(std::min<uint64_t>(op.read.count, ~uint32_t{0}));
-  if (c.err == 0) {
-    bool bad = false;
-    op.recorded->ret = c.ret;
-    op.recorded->out = r.Bytes("data", &bad).value_or("");
-    if (bad) return "'data' is not hex";
-    op.recorded->known |= Outcome::kRet;
-    // The recorder keeps the first 4096 bytes.
-    if (op.recorded->out.size() == static_cast<uint64_t>(c.ret))
-      op.recorded->known |= Outcome::kOut;
-    else
-      op.recorded->out.clear();
-  }
-  Add(std::move(op), NameOf(c.sys, c.kind));
-  return "";
-}
-
-std::string VrecImporter::Poll(const CaptureRecord& r, const Call& c) {
-  bool any = false;
-  for (size_t i = 0; i < r.ListSize("fds"); ++i) {
-    const CaptureRecord one = r.ListAt("fds", i);
-    const std::string kind = one.TextOr("kind", "");
-    const auto fd = one.Number("fd");
-    if (!Matters(kind) || !fd) continue;
-    any = true;
-    Call of = c;
-    of.fd = *fd;
-    if (MadeByRaw(of, *fd) || !b_->handles().Fd(c.pid, *fd)) {
-      Raw(r, of, NameOf(c.sys, kind));
-      continue;
-    }
-    Op op = Start(c, OpKind::kPoll);
-    NameFd(c, *fd, &op);
-    op.poll.events = static_cast<uint32_t>(one.NumberOr("events", 0));
-    if (c.err != 0) {
-      op.recorded->known = 0;  // interrupted: says nothing about the file
-    } else {
-      op.recorded->ret = static_cast<int64_t>(one.NumberOr("revents", 0));
-      op.recorded->known |= Outcome::kRet;
-    }
-    Add(std::move(op), NameOf(c.sys, kind));
-  }
-  return any ? "" : Skip(c.sys);
-}
-
 // "/sys/devices/.../0000:00:10.0/vfio-dev" lists "vfio0": the address of /dev/vfio/devices/vfio0.
+// "/sys/bus/pci/devices/0000:00:10.0/iommu_group" points to ".../iommu_groups/6".
 void VrecImporter::Learn(const CaptureRecord& r, const Call& c) {
+  if (c.sys == "readlink" || c.sys == "readlinkat") {
+    std::string name = r.TextOr("name", "");
+    const std::string target = r.TextOr("target", "");
+    const size_t slash = target.rfind('/');
+    if (!EndsWith(name, "/iommu_group") || slash == std::string::npos) return;
+    name.erase(name.rfind('/'));
+    const auto group = Decimal(target, slash + 1);
+    if (group && EndsWith(target.substr(0, slash), "iommu_groups"))
+      b_->facts().GroupIs(name.substr(name.rfind('/') + 1), *group);
+    return;
+  }
   if (c.sys != "getdents64" || c.kind != "sysfs") return;
   std::string path = r.TextOr("path", "");
-  const size_t end = path.rfind("/vfio-dev");
-  if (end == std::string::npos || end == 0 || end + 9 != path.size()) return;
-  path.erase(end);
+  if (!EndsWith(path, "/vfio-dev")) return;
+  path.erase(path.rfind('/'));
   bool bad = false;
   const std::string entries = r.Bytes("data", &bad).value_or("");
-  size_t at = entries.find("vfio");
+  const size_t at = entries.find("vfio");
   if (at == std::string::npos) return;
   size_t stop = at + 4;
   while (stop < entries.size() && entries[stop] >= '0' && entries[stop] <= '9') ++stop;
-  b_->SetAddress(entries.substr(at, stop - at), path.substr(path.rfind('/') + 1));
+  b_->facts().CdevIs(entries.substr(at, stop - at), path.substr(path.rfind('/') + 1));
+}
+
+std::string VrecImporter::KernelLog(const CaptureRecord& r) {
+  const std::string text = r.TextOr("text", "");
+  b_->facts().KernelLog(text);
+  if (edu_ != nullptr) edu_->KernelLog(text);
+  return Skip("kmsg");
+}
+
+// A thread is no process of its own.
+std::string VrecImporter::Fork(const CaptureRecord& r, const Call& c) {
+  const auto child = r.Number("child_pid");
+  if (!child || *child == c.pid) return Skip("fork");
+  const auto index = b_->Process(*child);
+  if (!index) return Skip("more processes than a World can have");
+  b_->world().processes[*index].unborn = true;
+  Op op = Start(c, OpKind::kFork);
+  op.recorded->known = Outcome::kErr;
+  op.fork.child = *index;
+  Add(std::move(op), "fork");
+  b_->handles().Fork(c.pid, *child, [&] { return b_->NewBacking(); });
+  std::map<Key, uint64_t> inherited;
+  for (auto it = files_.lower_bound({c.pid, 0}); it != files_.end() && it->first.first == c.pid;
+       ++it)
+    inherited[{*child, it->first.second}] = it->second;
+  files_.merge(inherited);
+  return "";
+}
+
+// The kernel's own releases at the end of a process are part of the Op.
+std::string VrecImporter::Exit(const CaptureRecord& r, const Call& c) {
+  constexpr uint64_t kSignalled = 128;
+  if (r.NumberOr("tid", c.pid) != c.pid) return Skip("exit");  // of a thread
+  Op op = Start(c, OpKind::kExit);
+  op.recorded->known = Outcome::kErr;
+  op.exit.status =
+      static_cast<uint32_t>(r.NumberOr("status", kSignalled + r.NumberOr("signal", 0)));
+  Add(std::move(op), "exit");
+  b_->handles().ForgetProcess(c.pid);
+  files_.erase(files_.lower_bound({c.pid, 0}), files_.lower_bound({c.pid + 1, 0}));
+  unfinished_.erase(unfinished_.lower_bound({c.pid, 0}), unfinished_.lower_bound({c.pid + 1, 0}));
+  return "";
 }
 
 std::string VrecImporter::Record(const CaptureRecord& r) {
@@ -383,15 +368,11 @@ std::string VrecImporter::Record(const CaptureRecord& r) {
   c.sys = r.TextOr("sys", "");
   if (c.sys.empty()) return "a record without 'sys'";
   if (c.sys == "header") return "a second header";
-  if (c.sys == "kmsg" || c.sys == "footer" || c.sys == "signal" || c.sys == "fork")
-    return Skip(c.sys);
+  if (c.sys == "kmsg") return KernelLog(r);
+  if (c.sys == "footer" || c.sys == "signal") return Skip(c.sys);
   const auto pid = r.Number("pid");
   if (!pid) return "a record without 'pid'";
   c.pid = *pid;
-  if (c.sys == "exit") {
-    if (r.NumberOr("tid", c.pid) == c.pid) Exit(c.pid);
-    return Skip(c.sys);
-  }
   c.kind = r.TextOr("kind", "");
   c.fd = r.NumberOr("fd", ~uint64_t{0});
   c.obj = r.NumberOr("obj", 0);
@@ -404,16 +385,20 @@ std::string VrecImporter::Record(const CaptureRecord& r) {
   if (!process) return Skip("more processes than a World can have");
   c.process = *process;
 
-  if (c.sys == "open" || c.sys == "openat") return Open(r, c);
-  if (c.sys == "close") return Close(r, c);
-  if (c.sys == "dup" || c.sys == "dup2" || c.sys == "dup3" || c.sys == "fcntl") return Dup(r, c);
-  if (c.sys == "ioctl") return Ioctl(r, c);
-  if (c.sys == "read" || c.sys == "pread64") return Read(r, c);
-  if (c.sys == "poll" || c.sys == "ppoll") return Poll(r, c);
-  if (c.sys == "mmap") return Mmap(r, c);
-  if (c.sys == "munmap") return Munmap(r, c);
-  if (c.sys == "memfd_create") return Memfd(r, c);
-  if (c.sys == "write" && c.kind == "stdio") return Print(r, c);
+  using Handler = std::string (VrecImporter::*)(const CaptureRecord&, const Call&);
+  static const std::map<std::string, Handler> kHandlers = {
+      {"open", &VrecImporter::Open},        {"openat", &VrecImporter::Open},
+      {"close", &VrecImporter::Close},      {"dup", &VrecImporter::Dup},
+      {"dup2", &VrecImporter::Dup},         {"dup3", &VrecImporter::Dup},
+      {"fcntl", &VrecImporter::Dup},        {"ioctl", &VrecImporter::Ioctl},
+      {"read", &VrecImporter::Read},        {"pread64", &VrecImporter::Read},
+      {"write", &VrecImporter::Write},      {"pwrite64", &VrecImporter::Write},
+      {"poll", &VrecImporter::Poll},        {"ppoll", &VrecImporter::Poll},
+      {"mmap", &VrecImporter::Mmap},        {"munmap", &VrecImporter::Munmap},
+      {"eventfd2", &VrecImporter::Eventfd}, {"memfd_create", &VrecImporter::Memfd},
+      {"fork", &VrecImporter::Fork},        {"exit", &VrecImporter::Exit}};
+  if (const auto handler = kHandlers.find(c.sys); handler != kHandlers.end())
+    return (this->*handler->second)(r, c);
   if (c.sys == "ftruncate" && c.kind == "memfd") {
     const auto from = b_->handles().Fd(c.pid, c.fd);
     if (from && b_->op(*from).kind == OpKind::kMemfd && c.err == 0)

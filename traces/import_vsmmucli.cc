@@ -341,13 +341,12 @@ std::string VsmmucliText::Line(const std::string& text) {
     return Poke(a, b);
   if (ParseDma(text, &dma)) return Dma(dma.who, dma.iova, dma.length, dma.write, dma.what);
   if (std::sscanf(text.c_str(), "  %7[edu0-9] %15[0-9a-f:.] devid", who, address) == 2) {
-    const auto device = b_->DeviceAt(address);
+    const auto device = b_->facts().DeviceAt(address);
     if (!device) return std::string("device ") + address + " was never opened";
     devices_[who] = *device;
     // edu's DMA goes over the bus in 4-byte accesses: a fault makes an event for each of them. That
     // is the emulator's habit (hw-smmuv3 sheet, Observed 1), so it is a fact about this machine.
-    b_->world().devices[*device].transactionBytes = 4;
-    ++b_->stats().environment;
+    b_->facts().Transactions(*device, 4);
     return "";
   }
   if (StartsWith(text, "  read: ")) return Read(text);

@@ -11,8 +11,8 @@ namespace {
 class VsmmucliTest : public testing::Test {
  protected:
   VsmmucliTest() : builder_(&capture_, ReadLimits()) {
-    builder_.SetAddress("vfio0", "0000:00:10.0");
-    builder_.Device("vfio0");
+    builder_.facts().CdevIs("vfio0", "0000:00:10.0");
+    builder_.facts().Cdev("vfio0");
   }
   // Lines are read twice, as the importer does it.
   std::string Play(const std::vector<std::string>& lines) {

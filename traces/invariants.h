@@ -19,16 +19,16 @@ W ContextOf(W object_key) {
   return object_key >> W(32);
 }
 
-// What an area gives beneath this HWPT. A table that is not a nest parent cannot withhold read from
-// what may be written (docs/TRACE.md 4).
+// What an area gives beneath this HWPT. First-stage tables (vmid 0) cannot withhold read from what
+// may be written (docs/TRACE.md 4).
 template <class D>
 typename D::W Granted(const HwptRow<D>& h, typename D::W rights) {
   using W = typename D::W;
   const auto writable = (rights & W(uint64_t{kWrite})) != W(0);
-  return D::Sel(h.nestParent == W(0) && writable, rights | W(uint64_t{kRead}), rights);
+  return D::Sel(h.vmid == W(0) && writable, rights | W(uint64_t{kRead}), rights);
 }
 
-// Whether first..last lies in one live, pinned area of the IOAS of `h` that begins at (backing,
+// Whether first..last lies in one live, resident area of the IOAS of `h` that begins at (backing,
 // offset) for `first` and grants `rights`.
 template <class D>
 typename D::B Covered(const View<D>& v, const HwptRow<D>& h, typename D::W first,
@@ -36,7 +36,7 @@ typename D::B Covered(const View<D>& v, const HwptRow<D>& h, typename D::W first
                       typename D::W rights) {
   using W = typename D::W;
   return v.areas.AnyContaining(h.ioas, first, [&](const AreaRow<D>& area) {
-    return last <= area.last && first <= last && area.pinned != W(0) && area.backing == backing &&
+    return last <= area.last && first <= last && area.backing != W(0) && area.backing == backing &&
            area.offset + (first - area.first) == offset &&
            (rights & ~Granted<D>(h, area.rights)) == W(0);
   });
@@ -98,11 +98,11 @@ void NoStale(const View<D>& v, Report&& report) {
     const W length = r.last - r.first;
     const auto live = v.hwpts.Any([&](const HwptRow<D>& h) {
       const auto tagged = h.smmu == r.smmu && h.vmid == r.vmid;
-      return (stage2 && tagged && h.nestParent != W(0) &&
+      return (stage2 && tagged && h.vmid != W(0) &&
               Covered(v, h, r.first, r.last, r.backing, r.offset, r.rights)) ||
              (combined && tagged && h.nestParent != W(0) &&
               Covered(v, h, r.v0, r.v0 + length, r.backing, r.offset, r.rights)) ||
-             (host && tagged && h.nestParent == W(0) && h.asid == r.asid &&
+             (host && tagged && h.asid == r.asid &&
               Covered(v, h, r.first, r.last, r.backing, r.offset, r.rights));
     });
     report(!present || !(stage2 || combined || host) || live,
@@ -231,10 +231,20 @@ void PinAccount(const View<D>& v, Report&& report) {
   v.areas.EachIndex([&](auto present, const AreaRow<D>& area) {
     const auto used = v.hwpts.Any([&](const HwptRow<D>& h) { return h.ioas == area.space; });
     const W pages = ((area.va + (area.last - area.first)) >> W(12)) - (area.va >> W(12)) + W(1);
-    report(!present || !used || (area.pinned == pages && area.backing != W(0)),
-           "an area that an HWPT uses is pinned", area);
+    report(!present || !used || (area.pinned <= pages && area.backing != W(0)),
+           "an area that an HWPT uses is resident", area);
     report(!present || used || area.pinned == W(0), "an area that no HWPT uses is not pinned",
            area);
+    if (!v.complete) return;
+    // Less is pinned for it only where a copy of the same pages has them pinned, or where they are
+    // a device's own memory: not pinned, charged to nobody.
+    const auto shared = v.areas.Any([&](const AreaRow<D>& o) {
+      return o.pages == area.pages && o.pages != W(0) &&
+             (o.space != area.space || o.first != area.first);
+    });
+    const auto device = area.pinned == W(0) && area.account == W(0);
+    report(!present || !used || area.pinned == pages || device || shared,
+           "an area that an HWPT uses is pinned", area);
   });
 }
 

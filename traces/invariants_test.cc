@@ -261,6 +261,14 @@ const Case kCases[] = {
        v.accesses.EraseWhere([](auto& a) { return a.device == 2; });
      },
      "pin-account", "an area that an HWPT uses is pinned"},
+    {"a used area that pins more than it is",
+     [](V& v) {
+       v.areas.Containing(kOther + 2, 0x10000)->pinned = 4;
+       v.areas.Containing(kOther + 2, 0x10000)->pages = 9;
+       v.areas.Containing(kCtx + 2, 0x10000)->pages = 9;
+       v.accounts.Find(1)->pinned = v.accounts.Find(1)->limit = 7;
+     },
+     "pin-account", "an area that an HWPT uses is resident"},
     {"an unused area pinned",
      [](V& v) {
        v.ioases.Insert({kOther + 9, 0});

@@ -46,6 +46,10 @@ class SparseMemory {
     return value;
   }
   void Write64(uint64_t address, uint64_t value) { Write(address, &value, 8); }
+  // To a memory where nothing was written yet, of the same bound.
+  void CopyTo(SparseMemory* to) const {
+    for (const auto& [number, page] : pages_) to->Write(number * kPage, page->data(), kPage);
+  }
   void ForgetPage(uint64_t address) { pages_.erase(address / kPage); }
   // Costs what was written, not what could be.
   void Clear() { pages_.clear(), full_ = false; }
@@ -72,7 +76,8 @@ class SparseMemory {
     page->fill(0);
     return (pages_[number] = std::move(page)).get();
   }
-  std::unordered_map<uint64_t, std::unique_ptr<Page>> pages_;  // never iterated
+  std::unordered_map<uint64_t, std::unique_ptr<Page>>
+      pages_;  // iterated only where order cannot show
   size_t max_pages_;
   bool full_ = false;
 };

@@ -7,115 +7,12 @@ capnp::Data::Reader AsData(const std::string& bytes) {
   return {reinterpret_cast<const kj::byte*>(bytes.data()), bytes.size()};
 }
 
-void BuildRules(const Rules& rules, schema::World::Builder to) {
-  const Preset preset = NearestPreset(rules);
-  const Rules of_preset = PresetRules(preset);
-  std::vector<uint16_t> exceptions;
-  for (uint16_t i = 0; i < AllRules().size(); ++i)
-    if (rules.*AllRules()[i].value != of_preset.*AllRules()[i].value) exceptions.push_back(i);
-  to.setPreset(static_cast<schema::Preset>(preset));
-  auto list = to.initExceptions(static_cast<uint32_t>(exceptions.size()));
-  for (uint32_t i = 0; i < exceptions.size(); ++i) {
-    list[i].setRule(static_cast<schema::Rule>(exceptions[i]));
-    list[i].setValue(rules.*AllRules()[exceptions[i]].value);
-  }
-}
-
-std::string ReadRules(schema::World::Reader from, Rules* rules) {
-  const auto preset = static_cast<Preset>(from.getPreset());
-  if (preset != Preset::kLinux72 && preset != Preset::kRepaired) return "unknown preset";
-  *rules = PresetRules(preset);
-  if (from.getExceptions().size() > AllRules().size()) return "too many rules";
-  for (auto setting : from.getExceptions()) {
-    const auto i = static_cast<size_t>(setting.getRule());
-    if (i >= AllRules().size()) return "unknown rule " + std::to_string(i);
-    rules->*AllRules()[i].value = setting.getValue();
-  }
-  return "";
-}
-
-std::string ReadSmmu(schema::World::Smmu::Reader from, SmmuConfig* smmu) {
-  if (from.getIdr().size() != smmu->idr.size()) return "an smmu needs 6 IDR words";
-  for (uint32_t i = 0; i < smmu->idr.size(); ++i) smmu->idr[i] = from.getIdr()[i];
-  smmu->iidr = from.getIidr();
-  smmu->aidr = from.getAidr();
-  smmu->vmidLimit = from.getVmidLimit();
-  smmu->asidLimit = from.getAsidLimit();
-  smmu->tlbEntries = from.getTlbEntries();
-  smmu->walkCacheEntries = from.getWalkCacheEntries();
-  smmu->configCacheEntries = from.getConfigCacheEntries();
-  smmu->eventQueueEntries = from.getEventQueueEntries();
-  smmu->canNest = from.getCanNest();
-  return "";
-}
-
-void BuildSmmu(const SmmuConfig& smmu, schema::World::Smmu::Builder to) {
-  auto idr = to.initIdr(static_cast<uint32_t>(smmu.idr.size()));
-  for (uint32_t i = 0; i < smmu.idr.size(); ++i) idr.set(i, smmu.idr[i]);
-  to.setIidr(smmu.iidr);
-  to.setAidr(smmu.aidr);
-  to.setVmidLimit(smmu.vmidLimit);
-  to.setAsidLimit(smmu.asidLimit);
-  to.setTlbEntries(smmu.tlbEntries);
-  to.setWalkCacheEntries(smmu.walkCacheEntries);
-  to.setConfigCacheEntries(smmu.configCacheEntries);
-  to.setEventQueueEntries(smmu.eventQueueEntries);
-  to.setCanNest(smmu.canNest);
-}
-
 }  // namespace
 
 bool ReadBytes(capnp::Data::Reader from, std::string* to) {
   if (from.size() > kMaxBlobBytes) return false;
   to->assign(reinterpret_cast<const char*>(from.begin()), from.size());
   return true;
-}
-
-void BuildWorld(const World& world, schema::World::Builder to) {
-  to.setName(capnp::Text::Reader(world.name.c_str(), world.name.size()));
-  auto smmus = to.initSmmus(static_cast<uint32_t>(world.smmus.size()));
-  for (uint32_t i = 0; i < world.smmus.size(); ++i) BuildSmmu(world.smmus[i], smmus[i]);
-  auto devices = to.initDevices(static_cast<uint32_t>(world.devices.size()));
-  for (uint32_t i = 0; i < world.devices.size(); ++i) {
-    devices[i].setSmmu(world.devices[i].smmu);
-    devices[i].setStreamId(world.devices[i].streamId);
-    devices[i].setGroup(world.devices[i].group);
-    devices[i].setTransactionBytes(world.devices[i].transactionBytes);
-  }
-  auto processes = to.initProcesses(static_cast<uint32_t>(world.processes.size()));
-  for (uint32_t i = 0; i < world.processes.size(); ++i) {
-    processes[i].setUid(world.processes[i].uid);
-    processes[i].setIpcLock(world.processes[i].ipcLock);
-    processes[i].setMemlockPages(world.processes[i].memlockPages);
-  }
-  to.setFrames(world.frames);
-  to.setSwMsiFirst(world.swMsiFirst);
-  to.setSwMsiLast(world.swMsiLast);
-  BuildRules(world.rules, to);
-}
-
-std::string ReadWorld(schema::World::Reader from, World* world) {
-  if (from.getName().size() > kMaxNameBytes) return "the name is too long";
-  world->name.assign(from.getName().begin(), from.getName().size());
-  const auto smmus = from.getSmmus();
-  const auto devices = from.getDevices();
-  const auto processes = from.getProcesses();
-  if (smmus.size() > kMaxSmmus || devices.size() > kMaxDevices || processes.size() > kMaxProcesses)
-    return "too many smmus, devices or processes";
-  world->smmus.assign(smmus.size(), {});
-  for (uint32_t i = 0; i < smmus.size(); ++i)
-    if (auto bad = ReadSmmu(smmus[i], &world->smmus[i]); !bad.empty()) return bad;
-  world->devices.clear();
-  for (auto d : devices)
-    world->devices.push_back({d.getSmmu(), d.getStreamId(), d.getGroup(), d.getTransactionBytes()});
-  world->processes.clear();
-  for (auto p : processes)
-    world->processes.push_back({p.getUid(), p.getIpcLock(), p.getMemlockPages()});
-  world->frames = from.getFrames();
-  world->swMsiFirst = from.getSwMsiFirst();
-  world->swMsiLast = from.getSwMsiLast();
-  if (auto bad = ReadRules(from, &world->rules); !bad.empty()) return bad;
-  return ValidateWorld(*world);
 }
 
 void BuildOutcome(const Outcome& o, schema::Outcome::Builder to) {

@@ -18,8 +18,10 @@ enum class MicroStepKind : uint8_t {
   kTableFrameFreed,  // tag, first..last: a table that mapped this range was freed
   kTagAllocated,     // tag, owner
   kTagFreed,         // tag
+  kMapSplit,  // tag, first..last -> backing, offset: mapped as before, but from now on in two parts
+              // that go by themselves; length: bytes of the first
 };
-inline constexpr int kMicroStepKinds = 10;
+inline constexpr int kMicroStepKinds = 11;
 
 // What an invalidation covers.
 enum class InvScope : uint8_t {

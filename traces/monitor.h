@@ -99,6 +99,23 @@ class Monitor {
         exposures_.UpdateWhere([&](const Exposure& o) { return SameTag(o, s) && Meets(o, s); },
                                [&](Exposure& o) { o.visible = W(0); });
         return;
+      case MicroStepKind::kMapSplit: {
+        const auto whole = [&](const Exposure& o) {
+          return SameTag(o, s) && o.first == s.first && o.last == s.last && o.visible != W(0);
+        };
+        Exposure left;
+        left.smmu = s.tag.smmu, left.vmid = s.tag.vmid, left.asid = s.tag.asid;
+        left.first = s.first, left.backing = s.backing, left.offset = s.offset;
+        left.visible = W(1), left.cached = W(3);
+        Exposure right = left;
+        right.first = s.first + s.length, right.offset = s.offset + s.length;
+        left.last = right.first - W(1), right.last = s.last;
+        report(exposures_.Any(whole), "only what is mapped is split", left);
+        exposures_.EraseWhere(whole);
+        exposures_.Insert(left);
+        exposures_.Insert(right);
+        return;
+      }
       case MicroStepKind::kConfigWrite:
         Touch(s);
         return;

@@ -108,6 +108,21 @@ TEST(Monitor, ATableIsNotFreedWhileWalked) {
             std::vector<std::string>{"no table is freed that hardware may still walk"});
 }
 
+// Its halves go by themselves, and the other stays reachable.
+TEST(Monitor, AMappingIsSplit) {
+  Step split = Make(Kind::kMapSplit);
+  split.length = 0x1000;
+  Step gone = Make(Kind::kMapGone), done = Make(Kind::kInvDone, InvScope::kVaRange);
+  gone.first = done.first = 0x11000;
+  Step unpinned = Make(Kind::kPageUnpinned), other = unpinned;
+  unpinned.offset = 0x2000, unpinned.length = other.length = 0x1000;
+  EXPECT_EQ(Judge({Make(Kind::kMapVisible), split, gone, done, unpinned}), kFine);
+  const std::vector<std::string> early{"no page is unpinned that hardware may still reach"};
+  EXPECT_EQ(Judge({Make(Kind::kMapVisible), split, gone, done, other}), early);
+  EXPECT_EQ(Judge({Make(Kind::kMapVisible), gone, done, unpinned}), early);
+  EXPECT_EQ(Judge({split}), std::vector<std::string>{"only what is mapped is split"});
+}
+
 TEST(Monitor, ARangeIsMappedOnce) {
   EXPECT_EQ(Judge({Make(Kind::kMapVisible), Make(Kind::kMapVisible)}),
             std::vector<std::string>{"a range is mapped once under a tag"});

@@ -32,6 +32,52 @@ uint32_t StructSize(OpKind kind) {
       return 32;
     case OpKind::kDestroy:
       return 8;
+    case OpKind::kVfioIommuGetInfo:
+      return 24;
+    case OpKind::kVfioIommuMapDma:
+      return 32;
+    case OpKind::kVfioIommuUnmapDma:
+      return 48;
+    case OpKind::kVfioIommuDirtyPages:
+      return 48;
+    case OpKind::kVfioGroupGetStatus:
+      return 8;
+    case OpKind::kVfioGroupSetContainer:
+      return 4;
+    case OpKind::kVfioDeviceGetInfo:
+      return 24;
+    case OpKind::kVfioDeviceGetRegionInfo:
+      return 32;
+    case OpKind::kVfioDeviceGetIrqInfo:
+      return 16;
+    case OpKind::kVfioDeviceSetIrqs:
+      return 20;
+    case OpKind::kVfioPciHotResetInfo:
+      return 12;
+    case OpKind::kVfioPciHotReset:
+      return 12;
+    case OpKind::kVfioDeviceIoeventfd:
+      return 32;
+    case OpKind::kVfioDeviceFeature:
+      return 8;
+    case OpKind::kIoasAllowIovas:
+      return 24;
+    case OpKind::kIoasCopy:
+      return 40;
+    case OpKind::kIoasMapFile:
+      return 40;
+    case OpKind::kIommuOption:
+      return 24;
+    case OpKind::kVfioIoas:
+      return 12;
+    case OpKind::kHwptSetDirty:
+      return 16;
+    case OpKind::kHwptGetDirty:
+      return 48;
+    case OpKind::kFaultQueueAlloc:
+      return 16;
+    case OpKind::kIoasChangeProcess:
+      return 8;
     case OpKind::kRaw:
     case OpKind::kOpen:
     case OpKind::kClose:
@@ -44,6 +90,19 @@ uint32_t StructSize(OpKind kind) {
     case OpKind::kMemWrite:
     case OpKind::kDma:
     case OpKind::kFailAlloc:
+    case OpKind::kWrite:
+    case OpKind::kEventfd:
+    case OpKind::kFork:
+    case OpKind::kExec:
+    case OpKind::kExit:
+    case OpKind::kPassFd:
+    case OpKind::kSetrlimit:
+    case OpKind::kVfioGetApiVersion:
+    case OpKind::kVfioCheckExtension:
+    case OpKind::kVfioSetIommu:
+    case OpKind::kVfioGroupUnsetContainer:
+    case OpKind::kVfioGroupGetDeviceFd:
+    case OpKind::kVfioDeviceReset:
       return 0;
   }
   return 0;
@@ -103,6 +162,78 @@ const char* OpName(OpKind kind) {
       return "dma";
     case OpKind::kFailAlloc:
       return "fail_alloc";
+    case OpKind::kWrite:
+      return "write";
+    case OpKind::kEventfd:
+      return "eventfd";
+    case OpKind::kFork:
+      return "fork";
+    case OpKind::kExec:
+      return "exec";
+    case OpKind::kExit:
+      return "exit";
+    case OpKind::kPassFd:
+      return "pass_fd";
+    case OpKind::kSetrlimit:
+      return "setrlimit";
+    case OpKind::kVfioGetApiVersion:
+      return "vfio_get_api_version";
+    case OpKind::kVfioCheckExtension:
+      return "vfio_check_extension";
+    case OpKind::kVfioSetIommu:
+      return "vfio_set_iommu";
+    case OpKind::kVfioIommuGetInfo:
+      return "vfio_iommu_get_info";
+    case OpKind::kVfioIommuMapDma:
+      return "vfio_iommu_map_dma";
+    case OpKind::kVfioIommuUnmapDma:
+      return "vfio_iommu_unmap_dma";
+    case OpKind::kVfioIommuDirtyPages:
+      return "vfio_iommu_dirty_pages";
+    case OpKind::kVfioGroupGetStatus:
+      return "vfio_group_get_status";
+    case OpKind::kVfioGroupSetContainer:
+      return "vfio_group_set_container";
+    case OpKind::kVfioGroupUnsetContainer:
+      return "vfio_group_unset_container";
+    case OpKind::kVfioGroupGetDeviceFd:
+      return "vfio_group_get_device_fd";
+    case OpKind::kVfioDeviceGetInfo:
+      return "vfio_device_get_info";
+    case OpKind::kVfioDeviceGetRegionInfo:
+      return "vfio_device_get_region_info";
+    case OpKind::kVfioDeviceGetIrqInfo:
+      return "vfio_device_get_irq_info";
+    case OpKind::kVfioDeviceSetIrqs:
+      return "vfio_device_set_irqs";
+    case OpKind::kVfioDeviceReset:
+      return "vfio_device_reset";
+    case OpKind::kVfioPciHotResetInfo:
+      return "vfio_pci_hot_reset_info";
+    case OpKind::kVfioPciHotReset:
+      return "vfio_pci_hot_reset";
+    case OpKind::kVfioDeviceIoeventfd:
+      return "vfio_device_ioeventfd";
+    case OpKind::kVfioDeviceFeature:
+      return "vfio_device_feature";
+    case OpKind::kIoasAllowIovas:
+      return "ioas_allow_iovas";
+    case OpKind::kIoasCopy:
+      return "ioas_copy";
+    case OpKind::kIoasMapFile:
+      return "ioas_map_file";
+    case OpKind::kIommuOption:
+      return "iommu_option";
+    case OpKind::kVfioIoas:
+      return "vfio_ioas";
+    case OpKind::kHwptSetDirty:
+      return "hwpt_set_dirty";
+    case OpKind::kHwptGetDirty:
+      return "hwpt_get_dirty";
+    case OpKind::kFaultQueueAlloc:
+      return "fault_queue_alloc";
+    case OpKind::kIoasChangeProcess:
+      return "ioas_change_process";
   }
   return "?";
 }

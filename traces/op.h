@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "traces/op_args.h"
 #include "traces/outcome.h"
 
 namespace twinwalk {
@@ -46,204 +47,44 @@ enum class OpKind : uint16_t {
   kMemWrite = 23,
   kDma = 24,
   kFailAlloc = 25,
+  kWrite = 26,
+  kEventfd = 27,
+  kFork = 28,
+  kExec = 29,
+  kExit = 30,
+  kPassFd = 31,
+  kSetrlimit = 32,
+  kVfioGetApiVersion = 33,
+  kVfioCheckExtension = 34,
+  kVfioSetIommu = 35,
+  kVfioIommuGetInfo = 36,
+  kVfioIommuMapDma = 37,
+  kVfioIommuUnmapDma = 38,
+  kVfioIommuDirtyPages = 39,
+  kVfioGroupGetStatus = 40,
+  kVfioGroupSetContainer = 41,
+  kVfioGroupUnsetContainer = 42,
+  kVfioGroupGetDeviceFd = 43,
+  kVfioDeviceGetInfo = 44,
+  kVfioDeviceGetRegionInfo = 45,
+  kVfioDeviceGetIrqInfo = 46,
+  kVfioDeviceSetIrqs = 47,
+  kVfioDeviceReset = 48,
+  kVfioPciHotResetInfo = 49,
+  kVfioPciHotReset = 50,
+  kVfioDeviceIoeventfd = 51,
+  kVfioDeviceFeature = 52,
+  kIoasAllowIovas = 53,
+  kIoasCopy = 54,
+  kIoasMapFile = 55,
+  kIommuOption = 56,
+  kVfioIoas = 57,
+  kHwptSetDirty = 58,
+  kHwptGetDirty = 59,
+  kFaultQueueAlloc = 60,
+  kIoasChangeProcess = 61,
 };
-inline constexpr int kOpKinds = 26;
-
-// A literal number, or (when its bit in Op::results is set) the ordinal of the Op whose result it
-// is. What is taken from that Op follows from the field: an fd, an object id, or an mmap base.
-using Handle = uint32_t;
-inline constexpr Handle kDanglingHandle =
-    0xffffffff;  // what a handle becomes when its Op is removed
-
-enum class HandleRole : uint8_t { kFd, kId, kMap };
-
-// ---- Arguments, one struct a kind. Naturally aligned, no padding that is not named. ------------
-
-// An ioctl that no typed kind describes. blob: the readable bytes at `arg`.
-struct RawArgs {
-  uint32_t command;
-  uint32_t reserved;
-  uint64_t arg;
-  uint64_t unused[8];  // keeps ten words allocated, so that every other group lays out naturally
-};
-
-enum class Node : uint32_t { kIommu = 0, kVfioCdev = 1 };
-struct OpenArgs {
-  uint32_t node;    // Node
-  uint32_t device;  // index into World::devices, for kVfioCdev
-};
-struct CloseArgs {};
-struct DupArgs {};
-
-// ioctls: field names and order of the uapi structs (iommufd sheet 3.1, 19). `size` is in the head.
-// `xPtr` are user addresses; with `xMap` a result they are offsets into that mapping.
-struct BindArgs {
-  uint32_t flags;
-  Handle iommufd;  // fd of /dev/iommu
-  uint32_t outDevid;
-  uint32_t reserved;
-  uint64_t tokenPtr;
-};
-struct AttachArgs {
-  uint32_t flags;  // bit 0: pasid is valid
-  Handle ptId;
-  uint32_t pasid;
-};
-struct DetachArgs {
-  uint32_t flags;
-  uint32_t pasid;
-};
-struct IoasAllocArgs {
-  uint32_t flags;
-  uint32_t outIoasId;
-};
-struct IoasMapArgs {
-  uint32_t flags;  // bit 0 FIXED_IOVA, 1 WRITEABLE, 2 READABLE
-  Handle ioasId;
-  uint32_t reserved;
-  Handle userMap;
-  uint64_t userVa;  // bytes
-  uint64_t length;  // bytes
-  uint64_t iova;
-};
-struct IoasUnmapArgs {
-  Handle ioasId;
-  uint32_t unused;
-  uint64_t iova;
-  uint64_t length;
-};
-struct IoasIovaRangesArgs {
-  Handle ioasId;
-  uint32_t numIovas;
-  uint32_t reserved;
-  uint32_t bufWritable;  // bytes that may be written at allowedIovas
-  uint64_t allowedIovas;
-  uint64_t outIovaAlignment;
-};
-struct GetHwInfoArgs {
-  uint32_t flags;
-  Handle devId;
-  uint32_t dataLen;
-  uint32_t bufWritable;  // bytes that may be written at dataPtr
-  uint64_t dataPtr;
-  uint32_t dataType;
-  uint32_t maxPasidAndReserved;  // out_max_pasid_log2 in byte 0, reserved in bytes 1..3
-  uint64_t outCapabilities;
-};
-// blob: the readable bytes at dataPtr, after the trailing bytes of the struct.
-struct HwptAllocArgs {
-  uint32_t flags;  // bit 0 NEST_PARENT, 1 DIRTY_TRACKING, 2 FAULT_ID_VALID, 3 PASID
-  Handle devId;
-  Handle ptId;
-  uint32_t outHwptId;
-  uint32_t reserved;
-  uint32_t dataType;
-  uint32_t dataLen;
-  Handle faultId;
-  uint64_t dataPtr;
-  uint32_t reserved2;
-  uint32_t unused;
-};
-struct ViommuAllocArgs {
-  uint32_t flags;
-  uint32_t type;
-  Handle devId;
-  Handle hwptId;
-  uint32_t outViommuId;
-  uint32_t dataLen;
-  uint32_t reserved;
-  uint32_t unused;
-  uint64_t dataPtr;
-};
-struct VdeviceAllocArgs {
-  Handle viommuId;
-  Handle devId;
-  uint32_t outVdeviceId;
-  uint32_t unused;
-  uint64_t virtId;
-};
-struct VeventqAllocArgs {
-  uint32_t flags;
-  Handle viommuId;
-  uint32_t type;
-  uint32_t depth;
-  uint32_t outVeventqId;
-  uint32_t outVeventqFd;
-  uint32_t reserved;
-};
-// blob: the readable bytes of the array at dataPtr, after the trailing bytes of the struct.
-struct HwptInvalidateArgs {
-  Handle hwptId;
-  uint32_t dataType;
-  uint32_t entryLen;
-  uint32_t entryNum;
-  uint32_t reserved;
-  uint32_t unused;
-  uint64_t dataPtr;
-};
-struct DestroyArgs {
-  Handle id;
-};
-
-struct ReadArgs {
-  uint64_t count;   // bytes
-  uint64_t offset;  // of pread; 0 with positional = 0
-  uint32_t positional;
-  uint32_t bufWritable;  // bytes that may be written at the buffer
-};
-struct PollArgs {
-  uint32_t events;
-};
-
-enum Prot : uint32_t { kProtRead = 1, kProtWrite = 2, kProtExec = 4 };
-// Head fd: the memfd or iommufd mapped, literal 0xffffffff for anonymous memory. Maps at `base`
-// exactly (the trace tells where the kernel put it); EEXIST if anything is mapped there.
-struct MmapArgs {
-  uint64_t base;
-  uint64_t length;
-  uint64_t offset;  // bytes into the file
-  uint32_t prot;    // Prot
-  uint32_t shared;  // 1: MAP_SHARED
-};
-struct MunmapArgs {
-  Handle map;
-  uint32_t unused;
-  uint64_t address;  // offset into `map` when that is a result
-  uint64_t length;
-};
-struct MemfdArgs {
-  uint64_t length;
-};
-// The guest (or its VMM) stores blob to its own memory. EFAULT when not all of it is writable.
-struct MemWriteArgs {
-  Handle map;
-  uint32_t unused;
-  uint64_t address;  // offset into `map` when that is a result
-};
-
-enum DmaFlags : uint32_t {
-  kDmaWrite = 1,
-  kDmaPrivileged = 2,
-  kDmaInstruction = 4,
-  kDmaHasPasid = 8
-};
-// One DMA of one device. blob: the bytes that it writes (empty when it reads).
-// placeKind != 0: happens inside the next Op, at its `placeNth` micro-step of kind placeKind - 1.
-struct DmaArgs {
-  uint32_t device;  // index into World::devices
-  uint32_t flags;   // DmaFlags
-  uint64_t iova;
-  uint32_t length;  // bytes, at most kMaxDma
-  uint32_t pasid;
-  uint16_t placeKind;
-  uint16_t placeNth;
-};
-inline constexpr uint32_t kMaxDma = 1u << 16;
-
-// The nth allocation from now on fails: see Freedom "failing allocation" in docs/TRACE.md.
-struct FailAllocArgs {
-  uint32_t nth;  // 1 = the next; 0 cancels
-};
+inline constexpr int kOpKinds = 62;
 
 // ---- The Op
 // --------------------------------------------------------------------------------------
@@ -286,6 +127,42 @@ struct OpData : OpHead {
     MemWriteArgs memWrite;
     DmaArgs dma;
     FailAllocArgs failAlloc;
+    WriteArgs write;
+    EventfdArgs eventfd;
+    ForkArgs fork;
+    ExecArgs exec;
+    ExitArgs exit;
+    PassFdArgs passFd;
+    SetrlimitArgs setrlimit;
+    VfioGetApiVersionArgs vfioGetApiVersion;
+    VfioCheckExtensionArgs vfioCheckExtension;
+    VfioSetIommuArgs vfioSetIommu;
+    VfioIommuGetInfoArgs vfioIommuGetInfo;
+    VfioIommuMapDmaArgs vfioIommuMapDma;
+    VfioIommuUnmapDmaArgs vfioIommuUnmapDma;
+    VfioIommuDirtyPagesArgs vfioIommuDirtyPages;
+    VfioGroupGetStatusArgs vfioGroupGetStatus;
+    VfioGroupSetContainerArgs vfioGroupSetContainer;
+    VfioGroupUnsetContainerArgs vfioGroupUnsetContainer;
+    VfioGroupGetDeviceFdArgs vfioGroupGetDeviceFd;
+    VfioDeviceGetInfoArgs vfioDeviceGetInfo;
+    VfioDeviceGetRegionInfoArgs vfioDeviceGetRegionInfo;
+    VfioDeviceGetIrqInfoArgs vfioDeviceGetIrqInfo;
+    VfioDeviceSetIrqsArgs vfioDeviceSetIrqs;
+    VfioDeviceResetArgs vfioDeviceReset;
+    VfioPciHotResetInfoArgs vfioPciHotResetInfo;
+    VfioPciHotResetArgs vfioPciHotReset;
+    VfioDeviceIoeventfdArgs vfioDeviceIoeventfd;
+    VfioDeviceFeatureArgs vfioDeviceFeature;
+    IoasAllowIovasArgs ioasAllowIovas;
+    IoasCopyArgs ioasCopy;
+    IoasMapFileArgs ioasMapFile;
+    IommuOptionArgs iommuOption;
+    VfioIoasArgs vfioIoas;
+    HwptSetDirtyArgs hwptSetDirty;
+    HwptGetDirtyArgs hwptGetDirty;
+    FaultQueueAllocArgs faultQueueAlloc;
+    IoasChangeProcessArgs ioasChangeProcess;
   };
   OpData() { std::memset(words, 0, sizeof words); }
 };

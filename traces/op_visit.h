@@ -15,6 +15,11 @@ inline bool UsesFd(OpKind kind) {
     case OpKind::kMemWrite:
     case OpKind::kDma:
     case OpKind::kFailAlloc:
+    case OpKind::kEventfd:
+    case OpKind::kFork:
+    case OpKind::kExec:
+    case OpKind::kExit:
+    case OpKind::kSetrlimit:
       return false;
     case OpKind::kRaw:
     case OpKind::kClose:
@@ -36,6 +41,37 @@ inline bool UsesFd(OpKind kind) {
     case OpKind::kRead:
     case OpKind::kPoll:
     case OpKind::kMmap:
+    case OpKind::kWrite:
+    case OpKind::kPassFd:
+    case OpKind::kVfioGetApiVersion:
+    case OpKind::kVfioCheckExtension:
+    case OpKind::kVfioSetIommu:
+    case OpKind::kVfioIommuGetInfo:
+    case OpKind::kVfioIommuMapDma:
+    case OpKind::kVfioIommuUnmapDma:
+    case OpKind::kVfioIommuDirtyPages:
+    case OpKind::kVfioGroupGetStatus:
+    case OpKind::kVfioGroupSetContainer:
+    case OpKind::kVfioGroupUnsetContainer:
+    case OpKind::kVfioGroupGetDeviceFd:
+    case OpKind::kVfioDeviceGetInfo:
+    case OpKind::kVfioDeviceGetRegionInfo:
+    case OpKind::kVfioDeviceGetIrqInfo:
+    case OpKind::kVfioDeviceSetIrqs:
+    case OpKind::kVfioDeviceReset:
+    case OpKind::kVfioPciHotResetInfo:
+    case OpKind::kVfioPciHotReset:
+    case OpKind::kVfioDeviceIoeventfd:
+    case OpKind::kVfioDeviceFeature:
+    case OpKind::kIoasAllowIovas:
+    case OpKind::kIoasCopy:
+    case OpKind::kIoasMapFile:
+    case OpKind::kIommuOption:
+    case OpKind::kVfioIoas:
+    case OpKind::kHwptSetDirty:
+    case OpKind::kHwptGetDirty:
+    case OpKind::kFaultQueueAlloc:
+    case OpKind::kIoasChangeProcess:
       return true;
   }
   return false;
@@ -194,6 +230,185 @@ void VisitArgs(Data& op, V&& v) {
       return;
     case OpKind::kFailAlloc:
       v.Field("nth", op.failAlloc.nth);
+      return;
+    case OpKind::kWrite:
+      v.Field("offset", op.write.offset);
+      v.Field("positional", op.write.positional);
+      return;
+    case OpKind::kEventfd:
+      v.Field("initval", op.eventfd.initval);
+      v.Field("flags", op.eventfd.flags);
+      return;
+    case OpKind::kFork:
+      v.Field("child", op.fork.child);
+      return;
+    case OpKind::kExec:
+      return;
+    case OpKind::kExit:
+      v.Field("status", op.exit.status);
+      return;
+    case OpKind::kPassFd:
+      v.Field("to", op.passFd.to);
+      return;
+    case OpKind::kSetrlimit:
+      v.Field("memlockPages", op.setrlimit.memlockPages);
+      return;
+    case OpKind::kVfioGetApiVersion:
+      v.Field("arg", op.vfioGetApiVersion.arg);
+      return;
+    case OpKind::kVfioCheckExtension:
+      v.Field("arg", op.vfioCheckExtension.arg);
+      return;
+    case OpKind::kVfioSetIommu:
+      v.Field("arg", op.vfioSetIommu.arg);
+      return;
+    case OpKind::kVfioIommuGetInfo:
+      v.Field("flags", op.vfioIommuGetInfo.flags);
+      v.Field("capOffset", op.vfioIommuGetInfo.capOffset);
+      v.Field("pad", op.vfioIommuGetInfo.pad);
+      v.Field("iovaPgsizes", op.vfioIommuGetInfo.iovaPgsizes);
+      return;
+    case OpKind::kVfioIommuMapDma:
+      v.Field("flags", op.vfioIommuMapDma.flags);
+      v.HandleField("vaddrMap", op.vfioIommuMapDma.vaddrMap, HandleRole::kMap, 1);
+      v.Field("vaddr", op.vfioIommuMapDma.vaddr);
+      v.Field("iova", op.vfioIommuMapDma.iova);
+      v.Field("length", op.vfioIommuMapDma.length);
+      return;
+    case OpKind::kVfioIommuUnmapDma:
+      v.Field("flags", op.vfioIommuUnmapDma.flags);
+      v.Field("bufWritable", op.vfioIommuUnmapDma.bufWritable);
+      v.Field("iova", op.vfioIommuUnmapDma.iova);
+      v.Field("length", op.vfioIommuUnmapDma.length);
+      v.Field("bitmapPgsize", op.vfioIommuUnmapDma.bitmapPgsize);
+      v.Field("bitmapSize", op.vfioIommuUnmapDma.bitmapSize);
+      v.Field("bitmapData", op.vfioIommuUnmapDma.bitmapData);
+      return;
+    case OpKind::kVfioIommuDirtyPages:
+      v.Field("flags", op.vfioIommuDirtyPages.flags);
+      v.Field("bufWritable", op.vfioIommuDirtyPages.bufWritable);
+      v.Field("iova", op.vfioIommuDirtyPages.iova);
+      v.Field("length", op.vfioIommuDirtyPages.length);
+      v.Field("bitmapPgsize", op.vfioIommuDirtyPages.bitmapPgsize);
+      v.Field("bitmapSize", op.vfioIommuDirtyPages.bitmapSize);
+      v.Field("bitmapData", op.vfioIommuDirtyPages.bitmapData);
+      return;
+    case OpKind::kVfioGroupGetStatus:
+      v.Field("flags", op.vfioGroupGetStatus.flags);
+      return;
+    case OpKind::kVfioGroupSetContainer:
+      v.HandleField("container", op.vfioGroupSetContainer.container, HandleRole::kFd, 1);
+      return;
+    case OpKind::kVfioGroupUnsetContainer:
+      v.Field("arg", op.vfioGroupUnsetContainer.arg);
+      return;
+    case OpKind::kVfioGroupGetDeviceFd:
+      v.Field("arg", op.vfioGroupGetDeviceFd.arg);
+      return;
+    case OpKind::kVfioDeviceGetInfo:
+      v.Field("flags", op.vfioDeviceGetInfo.flags);
+      v.Field("numRegions", op.vfioDeviceGetInfo.numRegions);
+      v.Field("numIrqs", op.vfioDeviceGetInfo.numIrqs);
+      v.Field("capOffset", op.vfioDeviceGetInfo.capOffset);
+      v.Field("pad", op.vfioDeviceGetInfo.pad);
+      return;
+    case OpKind::kVfioDeviceGetRegionInfo:
+      v.Field("flags", op.vfioDeviceGetRegionInfo.flags);
+      v.Field("index", op.vfioDeviceGetRegionInfo.index);
+      v.Field("capOffset", op.vfioDeviceGetRegionInfo.capOffset);
+      v.Field("regionSize", op.vfioDeviceGetRegionInfo.regionSize);
+      v.Field("regionOffset", op.vfioDeviceGetRegionInfo.regionOffset);
+      return;
+    case OpKind::kVfioDeviceGetIrqInfo:
+      v.Field("flags", op.vfioDeviceGetIrqInfo.flags);
+      v.Field("index", op.vfioDeviceGetIrqInfo.index);
+      v.Field("count", op.vfioDeviceGetIrqInfo.count);
+      return;
+    case OpKind::kVfioDeviceSetIrqs:
+      v.Field("flags", op.vfioDeviceSetIrqs.flags);
+      v.Field("index", op.vfioDeviceSetIrqs.index);
+      v.Field("start", op.vfioDeviceSetIrqs.start);
+      v.Field("count", op.vfioDeviceSetIrqs.count);
+      v.Field("fdResults", op.vfioDeviceSetIrqs.fdResults);
+      return;
+    case OpKind::kVfioDeviceReset:
+      v.Field("arg", op.vfioDeviceReset.arg);
+      return;
+    case OpKind::kVfioPciHotResetInfo:
+      v.Field("flags", op.vfioPciHotResetInfo.flags);
+      v.Field("count", op.vfioPciHotResetInfo.count);
+      return;
+    case OpKind::kVfioPciHotReset:
+      v.Field("flags", op.vfioPciHotReset.flags);
+      v.Field("count", op.vfioPciHotReset.count);
+      v.Field("fdResults", op.vfioPciHotReset.fdResults);
+      return;
+    case OpKind::kVfioDeviceIoeventfd:
+      v.Field("flags", op.vfioDeviceIoeventfd.flags);
+      v.HandleField("eventfd", op.vfioDeviceIoeventfd.eventfd, HandleRole::kFd, 1);
+      v.Field("offset", op.vfioDeviceIoeventfd.offset);
+      v.Field("data", op.vfioDeviceIoeventfd.data);
+      v.Field("reserved", op.vfioDeviceIoeventfd.reserved);
+      return;
+    case OpKind::kVfioDeviceFeature:
+      v.Field("flags", op.vfioDeviceFeature.flags);
+      return;
+    case OpKind::kIoasAllowIovas:
+      v.HandleField("ioasId", op.ioasAllowIovas.ioasId, HandleRole::kId, 1);
+      v.Field("numIovas", op.ioasAllowIovas.numIovas);
+      v.Field("reserved", op.ioasAllowIovas.reserved);
+      v.Field("allowedIovas", op.ioasAllowIovas.allowedIovas);
+      return;
+    case OpKind::kIoasCopy:
+      v.Field("flags", op.ioasCopy.flags);
+      v.HandleField("dstIoasId", op.ioasCopy.dstIoasId, HandleRole::kId, 1);
+      v.HandleField("srcIoasId", op.ioasCopy.srcIoasId, HandleRole::kId, 2);
+      v.Field("length", op.ioasCopy.length);
+      v.Field("dstIova", op.ioasCopy.dstIova);
+      v.Field("srcIova", op.ioasCopy.srcIova);
+      return;
+    case OpKind::kIoasMapFile:
+      v.Field("flags", op.ioasMapFile.flags);
+      v.HandleField("ioasId", op.ioasMapFile.ioasId, HandleRole::kId, 1);
+      v.HandleField("file", op.ioasMapFile.file, HandleRole::kFd, 2);
+      v.Field("start", op.ioasMapFile.start);
+      v.Field("length", op.ioasMapFile.length);
+      v.Field("iova", op.ioasMapFile.iova);
+      return;
+    case OpKind::kIommuOption:
+      v.Field("optionId", op.iommuOption.optionId);
+      v.HandleField("objectId", op.iommuOption.objectId, HandleRole::kId, 1);
+      v.Field("op", op.iommuOption.op);
+      v.Field("reserved", op.iommuOption.reserved);
+      v.Field("val64", op.iommuOption.val64);
+      return;
+    case OpKind::kVfioIoas:
+      v.HandleField("ioasId", op.vfioIoas.ioasId, HandleRole::kId, 1);
+      v.Field("op", op.vfioIoas.op);
+      v.Field("reserved", op.vfioIoas.reserved);
+      return;
+    case OpKind::kHwptSetDirty:
+      v.Field("flags", op.hwptSetDirty.flags);
+      v.HandleField("hwptId", op.hwptSetDirty.hwptId, HandleRole::kId, 1);
+      v.Field("reserved", op.hwptSetDirty.reserved);
+      return;
+    case OpKind::kHwptGetDirty:
+      v.HandleField("hwptId", op.hwptGetDirty.hwptId, HandleRole::kId, 1);
+      v.Field("flags", op.hwptGetDirty.flags);
+      v.Field("reserved", op.hwptGetDirty.reserved);
+      v.Field("bufWritable", op.hwptGetDirty.bufWritable);
+      v.Field("iova", op.hwptGetDirty.iova);
+      v.Field("length", op.hwptGetDirty.length);
+      v.Field("pageSize", op.hwptGetDirty.pageSize);
+      v.Field("data", op.hwptGetDirty.data);
+      return;
+    case OpKind::kFaultQueueAlloc:
+      v.Field("flags", op.faultQueueAlloc.flags);
+      v.Field("outFaultId", op.faultQueueAlloc.outFaultId);
+      v.Field("outFaultFd", op.faultQueueAlloc.outFaultFd);
+      return;
+    case OpKind::kIoasChangeProcess:
+      v.Field("reserved", op.ioasChangeProcess.reserved);
       return;
   }
 }

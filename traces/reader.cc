@@ -10,6 +10,7 @@
 
 #include "traces/frame_reader.h"
 #include "traces/message.h"
+#include "traces/resolve.h"
 #include "traces/text.h"
 
 namespace twinwalk {
@@ -291,8 +292,13 @@ bool TraceReader::Impl::Next(Op* op) {
       AbandonFrame(bad);
       continue;
     }
-    if (op->results != 0 && renumbering_.any())
-      VisitArgs(static_cast<OpData&>(*op), HandleMapper{op, renumbering_, expected_});
+    if (renumbering_.any()) {
+      if (op->results != 0)
+        VisitArgs(static_cast<OpData&>(*op), HandleMapper{op, renumbering_, expected_});
+      FillFdWords(*op, &op->blob, [&](Handle from) {
+        return from < expected_ ? renumbering_.Map(from) : kDanglingHandle;
+      });
+    }
     ++next_, ++expected_;
     return true;
   }

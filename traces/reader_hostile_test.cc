@@ -82,7 +82,7 @@ TEST(HostileReader, UnknownKindsAreRefused) {
   message[8 + 8 * (1 + 1 + 1 + 14) + 14] = static_cast<char>(kOpKinds);
   const Trace trace = Read(OneFrame(message, 2));
   EXPECT_TRUE(trace.ops.empty());
-  EXPECT_EQ(trace.damages.at(0).what, "an Op of the unknown kind 26");
+  EXPECT_EQ(trace.damages.at(0).what, "an Op of the unknown kind 62");
 }
 
 // One blob that many Ops point to must not become many blobs.

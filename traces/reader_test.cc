@@ -89,9 +89,9 @@ TEST(Reader, CommittedVersionsOpen) {
     EXPECT_TRUE(SameTrace(*binary, *text));
     EXPECT_TRUE(binary->damages.empty());
   }
-  auto source = Source::File(name + ".trace", 1 << 20);
-  ASSERT_TRUE(source.ok());
-  EXPECT_EQ(*ReadAll(**source, name, 1 << 20), *TraceBytes(*text));
+  // Fields that came later say their defaults.
+  EXPECT_EQ(text->world.dmaEntryLimit, 65535u);
+  EXPECT_EQ(text->world.devices.at(0).vfio, VfioConfig());
 }
 
 TEST(Reader, ErrorsNameTheFile) {

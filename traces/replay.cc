@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "traces/codec_layouts.h"
+
 namespace twinwalk {
 namespace {
 
@@ -88,7 +90,7 @@ class RecordedReplay {
 }  // namespace
 
 bool IsIoctl(OpKind kind) {
-  return kind == OpKind::kRaw || StructSize(kind) != 0;
+  return kind == OpKind::kRaw || LayoutOf(kind) != nullptr;
 }
 
 ReplayResult Replay(const Trace& trace, CheckLevel level, const MachineFactory& make) {

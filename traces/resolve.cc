@@ -17,15 +17,20 @@ struct Resolver::Replace {
 };
 
 const Op& Resolver::Resolve(const Op& op) {
-  if (op.results == 0) return op;
+  if (op.results == 0 && FdResults(op) == 0) return op;
   static_cast<OpData&>(scratch_) = op;
   scratch_.blob.assign(op.blob);
   Replace replace{results_, op.results};
   VisitArgs(static_cast<OpData&>(scratch_), replace);
   scratch_.results = 0;
   if (op.kind == OpKind::kIoasMap) scratch_.ioasMap.userVa += replace.base;
+  if (op.kind == OpKind::kVfioIommuMapDma) scratch_.vfioIommuMapDma.vaddr += replace.base;
   if (op.kind == OpKind::kMunmap) scratch_.munmap.address += replace.base;
   if (op.kind == OpKind::kMemWrite) scratch_.memWrite.address += replace.base;
+  FillFdWords(op, &scratch_.blob, [&](Handle from) {
+    return from < results_.size() ? results_[from].fd : kDanglingHandle;
+  });
+  if (uint64_t* words = MutableFdResults(&scratch_)) *words = 0;
   return scratch_;
 }
 

@@ -3,11 +3,39 @@
 #ifndef TWINWALK_TRACES_RESOLVE_H_
 #define TWINWALK_TRACES_RESOLVE_H_
 
+#include <cstring>
+#include <string>
 #include <vector>
 
 #include "traces/op.h"
 
 namespace twinwalk {
+
+// Bit i: the i-th 32-bit word of blob is the ordinal of the Op that returned this fd. 0 for kinds
+// whose blob holds no fds.
+inline uint64_t FdResults(const OpData& op) {
+  if (op.kind == OpKind::kVfioDeviceSetIrqs) return op.vfioDeviceSetIrqs.fdResults;
+  if (op.kind == OpKind::kVfioPciHotReset) return op.vfioPciHotReset.fdResults;
+  return 0;
+}
+inline uint64_t* MutableFdResults(OpData* op) {
+  if (op->kind == OpKind::kVfioDeviceSetIrqs) return &op->vfioDeviceSetIrqs.fdResults;
+  if (op->kind == OpKind::kVfioPciHotReset) return &op->vfioPciHotReset.fdResults;
+  return nullptr;
+}
+
+// Replaces these words of `blob` by number(ordinal), an uint32_t. Words beyond its end are none.
+template <class Number>
+void FillFdWords(const OpData& op, std::string* blob, Number&& number) {
+  uint64_t mask = FdResults(op);
+  for (size_t at = 0; mask != 0 && at + 4 <= blob->size(); at += 4, mask >>= 1) {
+    if ((mask & 1) == 0) continue;
+    uint32_t word = 0;
+    std::memcpy(&word, blob->data() + at, sizeof word);
+    word = number(word);
+    std::memcpy(blob->data() + at, &word, sizeof word);
+  }
+}
 
 class Resolver {
  public:

@@ -50,6 +50,37 @@ TEST(Resolver, WhatFailedOrIsNotThereDangles) {
   EXPECT_EQ(op.ioasMap.userVa, 0xfffu);  // all ones plus 0x1000
 }
 
+TEST(Resolver, AddressesOfAContainerAndFdsInAPayload) {
+  Resolver r;
+  Op any;
+  any.kind = OpKind::kMmap;
+  r.Record(any, Made(0, 0, 0x7f0000));
+  any.kind = OpKind::kEventfd;
+  r.Record(any, Made(0, 9));
+  Op map;
+  map.kind = OpKind::kVfioIommuMapDma;
+  map.vfioIommuMapDma.vaddrMap = 0, map.vfioIommuMapDma.vaddr = 0x2000;
+  map.results = 2;
+  EXPECT_EQ(r.Resolve(map).vfioIommuMapDma.vaddr, 0x7f2000u);
+
+  // Words 1 and 3 are results, the last of an Op that does not exist; the others stay.
+  Op irqs;
+  irqs.kind = OpKind::kVfioDeviceSetIrqs;
+  irqs.vfioDeviceSetIrqs.fdResults = 0b101010;
+  const uint32_t words[] = {1, 1, 0xffffffff, 7};
+  irqs.blob.assign(reinterpret_cast<const char*>(words), sizeof words);
+  irqs.blob += "xy";  // half a word is none
+  const Op& resolved = r.Resolve(irqs);
+  EXPECT_EQ(resolved.vfioDeviceSetIrqs.fdResults, 0u);
+  uint32_t now[4];
+  std::memcpy(now, resolved.blob.data(), sizeof now);
+  EXPECT_EQ(now[0], 1u);
+  EXPECT_EQ(now[1], 9u);
+  EXPECT_EQ(now[2], 0xffffffffu);
+  EXPECT_EQ(now[3], kDanglingHandle);
+  EXPECT_EQ(resolved.blob.substr(16), "xy");
+}
+
 TEST(Resolver, LiteralsStay) {
   Resolver r;
   Op op = MapOp();

@@ -80,6 +80,7 @@ inline Op RandomOp(std::mt19937_64& random, uint64_t ordinal) {
   op.writable = static_cast<uint16_t>(random() % 2 == 0 ? op.size : RandomWord(random));
   for (uint64_t& word : op.words) word = random() % 2 == 0 ? 0 : RandomWord(random);
   op.blob = RandomBytes(random, random() % 8 == 0 ? 300 : 24);
+  if (random() % 2 == 0) op.blob.resize(op.blob.size() / 4 * 4);  // payloads of whole words
   if (random() % 2 == 0) op.recorded = RandomOutcome(random);
   return op;
 }
@@ -113,6 +114,49 @@ inline World RandomWorld(std::mt19937_64& random) {
     process.ipcLock = random() % 2 == 0;
     process.memlockPages = RandomWord(random);
   }
+  world.vtds.resize(random() % (kMaxVtds + 1));
+  for (VtdConfig& vtd : world.vtds) {
+    if (random() % 2 == 0) continue;
+    vtd.cap = RandomWord(random), vtd.ecap = RandomWord(random);
+    vtd.scalable = random() % 2 == 0, vtd.interruptRemapping = random() % 2 == 0;
+    vtd.hostAddressBits = static_cast<uint32_t>(36 + random() % 17);
+    for (uint32_t* limit : {&vtd.didLimit, &vtd.iotlbEntries, &vtd.walkCacheEntries,
+                            &vtd.contextCacheEntries, &vtd.faultRecords})
+      *limit = 1 + random() % 65536;
+  }
+  for (DeviceConfig& device : world.devices) {
+    VfioConfig& vfio = device.vfio;
+    vfio.name = RandomBytes(random, 12);
+    vfio.resets = random() % 2 == 0, vfio.pcie = random() % 2 == 0;
+    vfio.slotResets = random() % 2 == 0;
+    vfio.featureGet = RandomWord(random), vfio.featureSet = RandomWord(random);
+    vfio.regions.resize(random() % 11);
+    for (RegionConfig& region : vfio.regions) {
+      region.size = random() % (uint64_t{1} << 40), region.flags = random() % 8;
+      region.msixMappable = random() % 2 == 0;
+      region.sparse.resize(random() % 3);
+      for (auto& piece : region.sparse)
+        piece.offset = RandomWord(random), piece.size = RandomWord(random);
+    }
+    vfio.irqs.resize(random() % 7);
+    for (uint32_t& irq : vfio.irqs) irq = static_cast<uint32_t>(random());
+  }
+  world.functions.resize(random() % 6);
+  for (size_t i = 0; i < world.functions.size(); ++i) {
+    PciFunction& function = world.functions[i];
+    function.rid = random() % 65536, function.kind = random() % 7;
+    function.parent = static_cast<uint32_t>(random() % (i + 1));
+    function.acs = random() % 2 == 0, function.multifunction = random() % 2 == 0;
+    function.aliasDevfn = random() % 257, function.driver = random() % 5;
+    if (i < world.devices.size()) function.device = static_cast<uint32_t>(i + 1);
+  }
+  for (ProcessConfig& process : world.processes) {
+    process.rawIo = random() % 2 == 0, process.sysResource = random() % 2 == 0;
+    process.unborn = random() % 2 == 0;
+  }
+  world.allowUnsafeInterrupts = random() % 2 == 0, world.noiommu = random() % 2 == 0;
+  world.dmaEntryLimit = static_cast<uint32_t>(random());
+  world.disableHugepages = random() % 2 == 0, world.iommufdContainer = random() % 2 == 0;
   world.frames = 1 + random() % 100000;
   world.swMsiFirst = RandomWord(random);
   world.swMsiLast = RandomWord(random);

@@ -2,7 +2,9 @@
 #include "traces/text.h"
 
 #include <cstring>
+#include <iterator>
 
+#include "traces/resolve.h"
 #include "traces/text_scan.h"
 
 namespace twinwalk {
@@ -20,6 +22,7 @@ struct FieldPrinter {
   const OpData& op;
   std::string* out;
   OpData said;
+  bool shows_fds = false;      // fdResults is said by "fds="
   bool offset_of_map = false;  // the map handle before is a result: addresses are offsets
 
   template <class T>
@@ -32,10 +35,10 @@ struct FieldPrinter {
   void Field(const char* name, const T& field) {
     Say(field);
     const std::string_view key = name;
-    const bool is_address = key == "userVa" || key == "address";
-    if (key == "node" && field <= static_cast<uint64_t>(Node::kVfioCdev)) {
-      *out += field == 0 ? " node=iommu" : " node=vfio-cdev";
-    } else if (field != 0) {
+    const bool is_address = key == "userVa" || key == "vaddr" || key == "address";
+    if (key == "node" && field < std::size(text::kNodeNames)) {
+      *out += " node=" + std::string(text::kNodeNames[field]);
+    } else if (field != 0 && !(shows_fds && key == "fdResults")) {
       *out += ' ';
       *out += key;
       *out += is_address && offset_of_map ? "=+" : "=";
@@ -73,6 +76,28 @@ struct FieldPrinter {
       if (said.words[i] != op.words[i]) *out += " w" + std::to_string(i) + '=' + Hex(op.words[i]);
   }
 };
+
+// Whether blob is whole words of which those named by fdResults are there.
+bool ShowsFds(const Op& op) {
+  const size_t words = op.blob.size() / 4;
+  return FdResults(op) != 0 && op.blob.size() % 4 == 0 &&
+         (words >= 64 || FdResults(op) >> words == 0);
+}
+
+// REQUIRES: ShowsFds(op).
+std::string FdsText(const Op& op) {
+  std::string out;
+  for (size_t i = 0; i < op.blob.size() / 4; ++i) {
+    uint32_t word = 0;
+    std::memcpy(&word, op.blob.data() + 4 * i, sizeof word);
+    if (i != 0) out += ',';
+    if (i < 64 && (FdResults(op) >> i & 1) != 0)
+      out += '%' + std::to_string(word);
+    else
+      out += word == kDanglingHandle ? "none" : Number(word);
+  }
+  return out;
+}
 
 std::string PiecesText(const std::vector<Piece>& pieces) {
   if (pieces.empty()) return "-";
@@ -188,12 +213,15 @@ std::string OpText(uint64_t ordinal, const Op& op) {
   if (by_process || op.process != 0) out += " p" + std::to_string(op.process);
   out += ' ';
   out += OpName(op.kind);
-  FieldPrinter printer{op, &out, {}};
+  FieldPrinter printer{op, &out, {}, ShowsFds(op)};
   printer.said.kind = op.kind;
   if (!UsesFd(op.kind)) printer.Head();
   VisitArgs(static_cast<const OpData&>(op), printer);
   printer.Rest();
-  if (!op.blob.empty()) out += " blob=" + Bytes(op.blob);
+  if (ShowsFds(op))
+    out += " fds=" + FdsText(op);
+  else if (!op.blob.empty())
+    out += " blob=" + Bytes(op.blob);
   if (op.recorded.has_value()) out += " => " + OutcomeText(*op.recorded);
   return out;
 }

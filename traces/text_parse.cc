@@ -1,7 +1,9 @@
 // Reading the text form of Ops and whole traces. Printing is in text.cc.
+#include <algorithm>
 #include <cstring>
 #include <map>
 
+#include "traces/resolve.h"
 #include "traces/text.h"
 #include "traces/text_scan.h"
 
@@ -46,13 +48,12 @@ struct FieldSetter {
     if (key != name) return;
     known = true;
     std::string_view number = word;
-    if (key == "userVa" || key == "address")
+    if (key == "userVa" || key == "vaddr" || key == "address")
       if (!number.empty() && number[0] == '+') number.remove_prefix(1);
     uint64_t value = 0;
-    if (key == "node" && word == "iommu")
-      value = 0, good = true;
-    else if (key == "node" && word == "vfio-cdev")
-      value = 1, good = true;
+    const auto node = std::find(std::begin(text::kNodeNames), std::end(text::kNodeNames), word);
+    if (key == "node" && node != std::end(text::kNodeNames))
+      value = static_cast<uint64_t>(node - std::begin(text::kNodeNames)), good = true;
     else
       good = text::ParseNumber(number, static_cast<T>(~T{0}), &value);
     field = static_cast<T>(value);
@@ -102,6 +103,30 @@ bool SetCommon(std::string_view key, std::string_view word, OpData* op, bool* go
   return true;
 }
 
+// "fds=%3,none,7": the words of a payload, each the fd that an Op returned or a number.
+bool SetFds(std::string_view word, const Labels& labels, Op* op) {
+  uint64_t* const results = MutableFdResults(op);
+  if (results == nullptr) return false;
+  std::string payload;
+  uint64_t mask = 0;
+  for (std::string_view part : text::SplitAt(word, ',')) {
+    uint32_t ordinal = 0;
+    uint64_t value = kDanglingHandle;
+    if (ParseHandle(part, labels, &ordinal)) {
+      if (payload.size() / 4 >= 64) return false;
+      mask |= uint64_t{1} << payload.size() / 4;
+      value = ordinal;
+    } else if (part != "none" && !text::ParseNumber(part, 0xffffffff, &value)) {
+      return false;
+    }
+    const auto number = static_cast<uint32_t>(value);
+    payload.append(reinterpret_cast<const char*>(&number), sizeof number);
+  }
+  if (payload.size() > kMaxBlobBytes) return false;
+  op->blob = std::move(payload), *results = mask;
+  return true;
+}
+
 std::string SetField(std::string_view word, const Labels& labels, Op* op) {
   const size_t equals = word.find('=');
   if (equals == std::string_view::npos) return "not key=value: " + Quoted(word);
@@ -109,6 +134,8 @@ std::string SetField(std::string_view word, const Labels& labels, Op* op) {
   bool good = false;
   if (key == "blob") {
     good = text::ParseBytes(value, kMaxBlobBytes, &op->blob);
+  } else if (key == "fds" && SetFds(value, labels, op)) {
+    good = true;
   } else {
     FieldSetter setter{op, key, value, labels, {}};
     VisitArgs(static_cast<OpData&>(*op), setter);

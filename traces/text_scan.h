@@ -21,6 +21,10 @@ std::vector<std::string_view> SplitAt(std::string_view text, char separator);
 std::string Quote(std::string_view text);
 bool Unquote(std::string_view word, std::string* text);
 
+// How open() names its nodes, in the order of Node (op_args.h).
+inline constexpr std::string_view kNodeNames[] = {"iommu", "vfio-cdev", "vfio-container",
+                                                  "vfio-group", "vfio-noiommu-group"};
+
 // Decimal below 1024, else hexadecimal. Both are read, up to `max`.
 std::string Number(uint64_t value);
 std::string Hex(uint64_t value);

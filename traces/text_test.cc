@@ -151,7 +151,7 @@ TEST(Text, ComplaintsSayWhere) {
   EXPECT_EQ(Complaint("close\nworld device"), "a.txt:2: a world line after the first Op");
   EXPECT_EQ(Complaint("expect agree\nclose"), "a.txt:2: an Op after the expect line");
   EXPECT_EQ(Complaint("world device smmu=7"),
-            "a.txt:1: the World is not possible: device 0.smmu = 7, there is no such smmu");
+            "a.txt:1: the World is not possible: device 0.smmu = 7, there is no such IOMMU");
   EXPECT_EQ(Complaint("world namme=x"), "a.txt:1: a World has no 'namme' here");
   EXPECT_EQ(Complaint("world preset=linux-9"), "a.txt:1: no preset 'linux-9'");
   EXPECT_EQ(Complaint("close \"x"), "a.txt:1: a quote is not closed");

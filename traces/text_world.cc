@@ -1,35 +1,21 @@
 // Worlds in text form: "world key=value ...", then one line each for "world smmu", "world device",
-// "world process". What equals the default of the member may be left out.
+// "world process",
+// "world vtd", "world function". What equals the default of the member may be left out.
 #include "traces/text.h"
 #include "traces/text_scan.h"
+#include "traces/world_visit.h"
 
 namespace twinwalk {
 namespace {
 
 using text::Number;
 
-// The members of each row, once for both ways.
-template <class Config, class F>
-void EachSmmu(Config& c, F&& f) {
-  f("idr", c.idr), f("iidr", c.iidr), f("aidr", c.aidr);
-  f("vmidLimit", c.vmidLimit), f("asidLimit", c.asidLimit);
-  f("tlbEntries", c.tlbEntries), f("walkCacheEntries", c.walkCacheEntries);
-  f("configCacheEntries", c.configCacheEntries), f("eventQueueEntries", c.eventQueueEntries);
-  f("canNest", c.canNest);
-}
-template <class Config, class F>
-void EachDevice(Config& c, F&& f) {
-  f("smmu", c.smmu), f("streamId", c.streamId), f("group", c.group);
-  f("transactionBytes", c.transactionBytes);
-}
-template <class Config, class F>
-void EachProcess(Config& c, F&& f) {
-  f("uid", c.uid), f("ipcLock", c.ipcLock), f("memlockPages", c.memlockPages);
-}
-template <class W, class F>
-void EachWorld(W& w, F&& f) {
-  f("frames", w.frames), f("swMsiFirst", w.swMsiFirst), f("swMsiLast", w.swMsiLast);
-}
+// The members of each row, as function objects.
+constexpr auto kSmmu = [](auto& c, auto&& f) { EachSmmuMember(c, f); };
+constexpr auto kVtd = [](auto& c, auto&& f) { EachVtdMember(c, f); };
+constexpr auto kDevice = [](auto& c, auto&& f) { EachDeviceMember(c, f); };
+constexpr auto kFunction = [](auto& c, auto&& f) { EachFunctionMember(c, f); };
+constexpr auto kProcess = [](auto& c, auto&& f) { EachProcessMember(c, f); };
 
 std::string ValueText(bool value) {
   return value ? "true" : "false";
@@ -44,6 +30,25 @@ std::string ValueText(const std::array<uint32_t, 6>& values) {
   std::string out;
   for (uint32_t value : values) out += (out.empty() ? "" : ",") + Number(value);
   return out;
+}
+std::string ValueText(const std::vector<uint32_t>& values) {
+  std::string out;
+  for (uint32_t value : values) out += (out.empty() ? "" : ",") + Number(value);
+  return out.empty() ? "none" : out;
+}
+std::string ValueText(const std::string& value) {
+  return text::Quote(value);
+}
+// "SIZE:FLAGS", ":msix" behind it, ":OFFSET+SIZE" for each sparse piece; commas between regions.
+std::string ValueText(const std::vector<RegionConfig>& regions) {
+  std::string out;
+  for (const RegionConfig& region : regions) {
+    out += (out.empty() ? "" : ",") + Number(region.size) + ':' + Number(region.flags);
+    if (region.msixMappable) out += ":msix";
+    for (const auto& piece : region.sparse)
+      out += ':' + Number(piece.offset) + '+' + Number(piece.size);
+  }
+  return out.empty() ? "none" : out;
 }
 
 bool ParseValue(std::string_view word, bool* value) {
@@ -70,25 +75,63 @@ bool ParseValue(std::string_view word, std::array<uint32_t, 6>* values) {
   return true;
 }
 
+bool ParseValue(std::string_view word, std::vector<uint32_t>* values) {
+  values->clear();
+  if (word == "none") return true;
+  for (std::string_view part : text::SplitAt(word, ',')) {
+    if (!ParseValue(part, &values->emplace_back())) return false;
+  }
+  return values->size() <= kMaxIrqIndexes;
+}
+bool ParseValue(std::string_view word, std::string* value) {
+  return text::Unquote(word, value) && value->size() <= kMaxNameBytes;
+}
+bool ParseRegion(std::string_view word, RegionConfig* region) {
+  const auto parts = text::SplitAt(word, ':');
+  if (parts.size() < 2 || !ParseValue(parts[0], &region->size) ||
+      !ParseValue(parts[1], &region->flags))
+    return false;
+  for (size_t i = 2; i < parts.size(); ++i) {
+    if (parts[i] == "msix") {
+      region->msixMappable = true;
+      continue;
+    }
+    const auto ends = text::SplitAt(parts[i], '+');
+    RegionConfig::Piece& piece = region->sparse.emplace_back();
+    if (ends.size() != 2 || !ParseValue(ends[0], &piece.offset) ||
+        !ParseValue(ends[1], &piece.size))
+      return false;
+  }
+  return true;
+}
+bool ParseValue(std::string_view word, std::vector<RegionConfig>* regions) {
+  regions->clear();
+  if (word == "none") return true;
+  for (std::string_view part : text::SplitAt(word, ',')) {
+    if (!ParseRegion(part, &regions->emplace_back())) return false;
+  }
+  return regions->size() <= kMaxRegions;
+}
+
 // " key=value" when it is not the default.
+template <class Config>
 struct Printer {
+  const Config& config;
+  const Config& usual;
   std::string* out;
   template <class T>
-  void operator()(const char* name, const T& value, const T& usual) {
-    if (!(value == usual)) *out += ' ' + std::string(name) + '=' + ValueText(value);
+  void operator()(const char* name, const T& value) {
+    // The same member of `usual`, by its place.
+    const auto at = reinterpret_cast<const char*>(&value) - reinterpret_cast<const char*>(&config);
+    const T& other = *reinterpret_cast<const T*>(reinterpret_cast<const char*>(&usual) + at);
+    if (!(value == other)) *out += ' ' + std::string(name) + '=' + ValueText(value);
   }
 };
 template <class Config, class Each>
 std::string RowText(const char* kind, const Config& config, Each&& each) {
   std::string out = "world " + std::string(kind);
   const Config usual;
-  each(config, [&](const char* name, const auto& value) {
-    // The same member of `usual`, by its place.
-    const auto at = reinterpret_cast<const char*>(&value) - reinterpret_cast<const char*>(&config);
-    using T = std::decay_t<decltype(value)>;
-    Printer{&out}(name, value,
-                  *reinterpret_cast<const T*>(reinterpret_cast<const char*>(&usual) + at));
-  });
+  each(config, Printer<Config>{config, usual, &out});
   return out + '\n';
 }
 
@@ -155,7 +198,7 @@ std::string SetWorld(std::string_view key, std::string_view word, World* world) 
   if (key == "smmus" && word == "0") return world->smmus.clear(), "";
   if (key == "processes" && word == "0") return world->processes.clear(), "";
   Setter setter{key, word};
-  EachWorld(*world, setter);
+  EachWorldMember(*world, setter);
   for (const RuleInfo& rule : AllRules()) setter(rule.name, world->rules.*rule.value);
   return setter.Complaint();
 }
@@ -167,32 +210,28 @@ std::string WorldText(const World& world) {
   if (!world.name.empty()) out += " name=" + text::Quote(world.name);
   out += RulesText(world.rules);
   const World usual;
-  if (world.frames != usual.frames) out += " frames=" + Number(world.frames);
-  if (world.swMsiFirst != usual.swMsiFirst) out += " swMsiFirst=" + Number(world.swMsiFirst);
-  if (world.swMsiLast != usual.swMsiLast) out += " swMsiLast=" + Number(world.swMsiLast);
+  EachWorldMember(world, Printer<World>{world, usual, &out});
   if (world.smmus.empty()) out += " smmus=0";
   if (world.processes.empty()) out += " processes=0";
   out += '\n';
-  const auto smmu = [](auto& c, auto&& f) { EachSmmu(c, f); };
-  const auto device = [](auto& c, auto&& f) { EachDevice(c, f); };
-  const auto process = [](auto& c, auto&& f) { EachProcess(c, f); };
   if (world.smmus != usual.smmus)
-    for (const auto& config : world.smmus) out += RowText("smmu", config, smmu);
-  for (const auto& config : world.devices) out += RowText("device", config, device);
+    for (const auto& config : world.smmus) out += RowText("smmu", config, kSmmu);
+  for (const auto& config : world.vtds) out += RowText("vtd", config, kVtd);
+  for (const auto& config : world.devices) out += RowText("device", config, kDevice);
+  for (const auto& config : world.functions) out += RowText("function", config, kFunction);
   if (world.processes != usual.processes)
-    for (const auto& config : world.processes) out += RowText("process", config, process);
+    for (const auto& config : world.processes) out += RowText("process", config, kProcess);
   return out;
 }
 
 // REQUIRES: words[0] is "world". The caller empties the default lists before their first row.
 std::string ParseWorldWords(const std::vector<std::string_view>& words, World* world) {
-  if (words.size() >= 2 && words[1] == "smmu")
-    return AddRow(words, &world->smmus, kMaxSmmus, [](auto& c, auto& f) { EachSmmu(c, f); });
-  if (words.size() >= 2 && words[1] == "device")
-    return AddRow(words, &world->devices, kMaxDevices, [](auto& c, auto& f) { EachDevice(c, f); });
-  if (words.size() >= 2 && words[1] == "process")
-    return AddRow(words, &world->processes, kMaxProcesses,
-                  [](auto& c, auto& f) { EachProcess(c, f); });
+  const std::string_view kind = words.size() >= 2 ? words[1] : "";
+  if (kind == "smmu") return AddRow(words, &world->smmus, kMaxSmmus, kSmmu);
+  if (kind == "vtd") return AddRow(words, &world->vtds, kMaxVtds, kVtd);
+  if (kind == "device") return AddRow(words, &world->devices, kMaxDevices, kDevice);
+  if (kind == "function") return AddRow(words, &world->functions, kMaxFunctions, kFunction);
+  if (kind == "process") return AddRow(words, &world->processes, kMaxProcesses, kProcess);
   for (size_t i = 1; i < words.size(); ++i) {
     std::string_view key, word;
     if (!SplitKey(words[i], &key, &word)) return "not key=value: '" + std::string(words[i]) + "'";

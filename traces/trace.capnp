@@ -54,8 +54,10 @@ struct Op {
 
     open :group {
       # open() of a device node; the result is an fd (docs/TRACE.md section 1).
-      node @19 :UInt32;  # 0: /dev/iommu, which makes a context. 1: the VFIO cdev of `device`.
-      device @20 :UInt32;  # Index into World.devices, for the cdev.
+      node @19 :UInt32;
+      # 0: /dev/iommu, which makes a context. 1: the VFIO cdev of `device`. 2: /dev/vfio/vfio, which
+      # makes a container. 3: /dev/vfio/<device>, a group. 4: /dev/vfio/noiommu-<device>.
+      device @20 :UInt32;  # Index into World.devices, for the cdev; number of the group.
     }
 
     close @21 :Void;
@@ -258,6 +260,288 @@ struct Op {
       # The nth allocation from now on fails with ENOMEM (docs/TRACE.md section 1).
       nth @125 :UInt32;  # 1: the next; 0 cancels.
     }
+
+    write :group {
+      # write() or pwrite() of the head's fd. blob: the bytes.
+      offset @126 :UInt64;  # Bytes; of pwrite.
+      positional @127 :UInt32;  # 1: pwrite.
+    }
+
+    eventfd :group {
+      # eventfd2(); the result is an fd.
+      initval @128 :UInt32;  # Counter at first.
+      flags @129 :UInt32;  # EFD_* bits.
+    }
+
+    fork :group {
+      # fork(): `child` comes to life with the same files, a copy of the memory map and no
+      # locked memory.
+      child @130 :UInt32;  # Index into World.processes; must be unborn, else EAGAIN.
+    }
+
+    exec :group {
+      # execve(): a new empty memory map; files that are close-on-exec (all that the kernel
+      # made by ioctl, and device nodes when opened so) are closed.
+      unused @131 :UInt32;  # Always 0.
+    }
+
+    exit :group {
+      # The process ends: its files are closed in ascending order, its memory map goes.
+      status @132 :UInt32;  # Told, not judged.
+    }
+
+    passFd :group {
+      # The head's fd is sent to another process (SCM_RIGHTS); the result is an fd of the same
+      # file there.
+      to @133 :UInt32;  # Index into World.processes.
+    }
+
+    setrlimit :group {
+      # setrlimit(RLIMIT_MEMLOCK) of the process.
+      memlockPages @134 :UInt64;  # 4 KiB pages.
+    }
+
+    vfioGetApiVersion :group {
+      # VFIO_GET_API_VERSION 0x3b64 of a container (vfio-type1 sheet 4).
+      arg @135 :UInt64;  # Ignored.
+    }
+
+    vfioCheckExtension :group {
+      # VFIO_CHECK_EXTENSION 0x3b65 of a container (vfio-type1 sheet 4). recorded.ret: the
+      # answer.
+      arg @136 :UInt64;  # The extension.
+    }
+
+    vfioSetIommu :group {
+      # VFIO_SET_IOMMU 0x3b66 of a container (vfio-type1 sheet 4).
+      arg @137 :UInt64;  # The backend's type.
+    }
+
+    vfioIommuGetInfo :group {
+      # VFIO_IOMMU_GET_INFO 0x3b70 of a container (vfio-type1 sheet 8). recorded.out: the
+      # struct after the call.
+      flags @138 :UInt32;  # Output; what the caller had there.
+      capOffset @139 :UInt32;  # Output; what the caller had there.
+      pad @140 :UInt32;  # Padding of the user's struct.
+      unused @141 :UInt32;  # Always 0.
+      iovaPgsizes @142 :UInt64;  # Output; what the caller had there.
+    }
+
+    vfioIommuMapDma :group {
+      # VFIO_IOMMU_MAP_DMA 0x3b71 of a container (vfio-type1 sheet 9).
+      flags @143 :UInt32;  # Bit 0 READ, 1 WRITE, 2 VADDR.
+      vaddrMap @144 :UInt32;  # Handle: the mmap that vaddr is an offset into, when a result.
+      vaddr @145 :UInt64;  # Bytes: user address, or offset into vaddrMap.
+      iova @146 :UInt64;  # First byte.
+      length @147 :UInt64;  # Bytes (the user's `size`).
+    }
+
+    vfioIommuUnmapDma :group {
+      # VFIO_IOMMU_UNMAP_DMA 0x3b72 of a container (vfio-type1 sheet 10). The fields from
+      # bitmapPgsize on are there only when argsz reaches them. recorded.out: the bytes of the
+      # bitmap after the call.
+      flags @148 :UInt32;  # Bit 0 GET_DIRTY_BITMAP, 1 ALL, 2 VADDR.
+      bufWritable @149 :UInt32;  # Bytes that may be written at bitmapData.
+      iova @150 :UInt64;  # First byte.
+      length @151 :UInt64;  # Bytes (the user's `size`). Output: bytes unmapped.
+      bitmapPgsize @152 :UInt64;  # Bytes that one bit stands for.
+      bitmapSize @153 :UInt64;  # Bytes of the bitmap.
+      bitmapData @154 :UInt64;  # User address.
+    }
+
+    vfioIommuDirtyPages :group {
+      # VFIO_IOMMU_DIRTY_PAGES 0x3b75 of a container (vfio-type1 sheet 11). The fields from
+      # iova on are there only when argsz reaches them. recorded.out: the bytes of the bitmap
+      # after the call.
+      flags @155 :UInt32;  # Bit 0 START, 1 STOP, 2 GET_BITMAP.
+      bufWritable @156 :UInt32;  # Bytes that may be written at bitmapData.
+      iova @157 :UInt64;  # First byte.
+      length @158 :UInt64;  # Bytes (the user's `size`).
+      bitmapPgsize @159 :UInt64;  # Bytes that one bit stands for.
+      bitmapSize @160 :UInt64;  # Bytes of the bitmap.
+      bitmapData @161 :UInt64;  # User address.
+    }
+
+    vfioGroupGetStatus :group {
+      # VFIO_GROUP_GET_STATUS 0x3b67 of a group (vfio-type1 sheet 5).
+      flags @162 :UInt32;  # Output; what the caller had there.
+    }
+
+    vfioGroupSetContainer :group {
+      # VFIO_GROUP_SET_CONTAINER 0x3b68 of a group (vfio-type1 sheet 5). The struct is the fd
+      # alone; size is 4.
+      container @163 :UInt32;  # Handle: fd of a container.
+    }
+
+    vfioGroupUnsetContainer :group {
+      # VFIO_GROUP_UNSET_CONTAINER 0x3b69 of a group (vfio-type1 sheet 5).
+      arg @164 :UInt64;  # Ignored.
+    }
+
+    vfioGroupGetDeviceFd :group {
+      # VFIO_GROUP_GET_DEVICE_FD 0x3b6a of a group (vfio-type1 sheet 5); the result is an fd.
+      # blob: the readable bytes at arg, the string's NUL included when it was seen.
+      arg @165 :UInt64;  # User address of the string.
+    }
+
+    vfioDeviceGetInfo :group {
+      # VFIO_DEVICE_GET_INFO 0x3b6b of a device (vfio-type1 sheet 6). recorded.out: the struct
+      # after the call.
+      flags @166 :UInt32;  # Output; what the caller had there.
+      numRegions @167 :UInt32;  # Output; what the caller had there.
+      numIrqs @168 :UInt32;  # Output; what the caller had there.
+      capOffset @169 :UInt32;  # Output; what the caller had there.
+      pad @170 :UInt32;  # Padding of the user's struct.
+    }
+
+    vfioDeviceGetRegionInfo :group {
+      # VFIO_DEVICE_GET_REGION_INFO 0x3b6c of a device (vfio-type1 sheet 6). recorded.out: the
+      # struct after the call.
+      flags @171 :UInt32;  # Output; what the caller had there.
+      index @172 :UInt32;  # Region.
+      capOffset @173 :UInt32;  # Output; what the caller had there.
+      unused @174 :UInt32;  # Always 0.
+      regionSize @175 :UInt64;  # Output; what the caller had there.
+      regionOffset @176 :UInt64;  # Output; what the caller had there.
+    }
+
+    vfioDeviceGetIrqInfo :group {
+      # VFIO_DEVICE_GET_IRQ_INFO 0x3b6d of a device (vfio-type1 sheet 6). recorded.out: the
+      # struct after the call.
+      flags @177 :UInt32;  # Output; what the caller had there.
+      index @178 :UInt32;  # Interrupt index.
+      count @179 :UInt32;  # Output; what the caller had there.
+    }
+
+    vfioDeviceSetIrqs :group {
+      # VFIO_DEVICE_SET_IRQS 0x3b6e of a device (vfio-type1 sheet 6). blob: the payload behind
+      # the struct.
+      flags @180 :UInt32;  # Bit 0 NONE, 1 BOOL, 2 EVENTFD, 3 MASK, 4 UNMASK, 5 TRIGGER.
+      index @181 :UInt32;  # Interrupt index.
+      start @182 :UInt32;  # First vector.
+      count @183 :UInt32;  # Vectors.
+      fdResults @184 :UInt64;
+      # Bit i: the i-th 32-bit word of blob names the result (an fd) of an earlier Op by its
+      # ordinal.
+    }
+
+    vfioDeviceReset :group {
+      # VFIO_DEVICE_RESET 0x3b6f of a device (vfio-type1 sheet 6).
+      arg @185 :UInt64;  # Ignored.
+    }
+
+    vfioPciHotResetInfo :group {
+      # VFIO_DEVICE_GET_PCI_HOT_RESET_INFO 0x3b70 of a device. recorded.out: the struct after
+      # the call, the array included.
+      flags @186 :UInt32;  # Output; what the caller had there.
+      count @187 :UInt32;  # Output; what the caller had there.
+    }
+
+    vfioPciHotReset :group {
+      # VFIO_DEVICE_PCI_HOT_RESET 0x3b71 of a device. blob: the array of group fds behind the
+      # struct.
+      flags @188 :UInt32;  # Must be 0.
+      count @189 :UInt32;  # fds.
+      fdResults @190 :UInt64;
+      # Bit i: the i-th 32-bit word of blob names the result (an fd) of an earlier Op by its
+      # ordinal.
+    }
+
+    vfioDeviceIoeventfd :group {
+      # VFIO_DEVICE_IOEVENTFD 0x3b74 of a device.
+      flags @191 :UInt32;  # Width of the write: bits 0..3 for 1, 2, 4, 8 bytes.
+      eventfd @192 :UInt32;  # Handle: fd of an eventfd; -1 removes.
+      offset @193 :UInt64;  # Into the device file.
+      data @194 :UInt64;  # Value written.
+      reserved @195 :UInt32;  # Padding or reserved word behind the fd.
+    }
+
+    vfioDeviceFeature :group {
+      # VFIO_DEVICE_FEATURE 0x3b75 of a device. blob: the data behind the struct.
+      # recorded.out: the struct after the call.
+      flags @196 :UInt32;  # Bits 15:0 feature, 16 GET, 17 SET, 18 PROBE.
+    }
+
+    ioasAllowIovas :group {
+      # IOMMU_IOAS_ALLOW_IOVAS 0x3b82 (iommufd sheet 6.3). The buffer in blob: the array at
+      # allowedIovas.
+      ioasId @197 :UInt32;  # Handle.
+      numIovas @198 :UInt32;  # Elements of 16 bytes.
+      reserved @199 :UInt32;  # __reserved: must be 0.
+      unused @200 :UInt32;  # Always 0.
+      allowedIovas @201 :UInt64;  # User address of the array.
+    }
+
+    ioasCopy :group {
+      # IOMMU_IOAS_COPY 0x3b83 (iommufd sheet 6.7).
+      flags @202 :UInt32;  # Bit 0 FIXED_IOVA, 1 WRITEABLE, 2 READABLE.
+      dstIoasId @203 :UInt32;  # Handle.
+      srcIoasId @204 :UInt32;  # Handle.
+      unused @205 :UInt32;  # Always 0.
+      length @206 :UInt64;  # Bytes.
+      dstIova @207 :UInt64;  # With FIXED_IOVA where to map; always an output.
+      srcIova @208 :UInt64;  # First byte.
+    }
+
+    ioasMapFile :group {
+      # IOMMU_IOAS_MAP_FILE 0x3b8f (iommufd sheet 6.6).
+      flags @209 :UInt32;  # Bit 0 FIXED_IOVA, 1 WRITEABLE, 2 READABLE.
+      ioasId @210 :UInt32;  # Handle.
+      file @211 :UInt32;  # Handle: fd of the memory.
+      unused @212 :UInt32;  # Always 0.
+      start @213 :UInt64;  # Bytes into the file.
+      length @214 :UInt64;  # Bytes.
+      iova @215 :UInt64;  # With FIXED_IOVA where to map; always an output.
+    }
+
+    iommuOption :group {
+      # IOMMU_OPTION 0x3b87 (iommufd sheet 7.1).
+      optionId @216 :UInt32;  # 0 RLIMIT_MODE, 1 HUGE_PAGES.
+      objectId @217 :UInt32;  # Handle: the IOAS of option 1.
+      op @218 :UInt16;  # 0 SET, 1 GET.
+      reserved @219 :UInt16;  # __reserved: must be 0.
+      unused @220 :UInt32;  # Always 0.
+      val64 @221 :UInt64;  # The value. Output of both.
+    }
+
+    vfioIoas :group {
+      # IOMMU_VFIO_IOAS 0x3b88 (iommufd sheet 8.1).
+      ioasId @222 :UInt32;  # Handle. Output of GET.
+      op @223 :UInt16;  # 0 GET, 1 SET, 2 CLEAR.
+      reserved @224 :UInt16;  # __reserved: must be 0.
+    }
+
+    hwptSetDirty :group {
+      # IOMMU_HWPT_SET_DIRTY_TRACKING 0x3b8b (iommufd sheet 12).
+      flags @225 :UInt32;  # Bit 0: on.
+      hwptId @226 :UInt32;  # Handle.
+      reserved @227 :UInt32;  # __reserved: not checked.
+    }
+
+    hwptGetDirty :group {
+      # IOMMU_HWPT_GET_DIRTY_BITMAP 0x3b8c (iommufd sheet 12). The buffer in blob: the bitmap
+      # as the caller had it. recorded.out: the bitmap after the call.
+      hwptId @228 :UInt32;  # Handle.
+      flags @229 :UInt32;  # Bit 0: do not clear.
+      reserved @230 :UInt32;  # __reserved: must be 0.
+      bufWritable @231 :UInt32;  # Bytes that may be written at data.
+      iova @232 :UInt64;  # First byte.
+      length @233 :UInt64;  # Bytes.
+      pageSize @234 :UInt64;  # Bytes that one bit stands for.
+      data @235 :UInt64;  # User address of the bitmap.
+    }
+
+    faultQueueAlloc :group {
+      # IOMMU_FAULT_QUEUE_ALLOC 0x3b8e (iommufd sheet 14.1). The result is an id and an fd.
+      flags @236 :UInt32;  # Must be 0.
+      outFaultId @237 :UInt32;  # Output; what the caller had there.
+      outFaultFd @238 :UInt32;  # Output; what the caller had there.
+    }
+
+    ioasChangeProcess :group {
+      # IOMMU_IOAS_CHANGE_PROCESS 0x3b92 (iommufd sheet 6.9).
+      reserved @239 :UInt32;  # __reserved: must be 0.
+    }
   }
 }
 
@@ -315,6 +599,13 @@ struct World {
   swMsiLast @6 :UInt64;
   preset @7 :Rules.Preset;
   exceptions @8 :List(Rules.RuleSetting);  # Rules with another value than the preset's.
+  vtds @9 :List(Vtd);
+  functions @10 :List(Function);  # PCI topology, to derive groups from. Empty: Device.group is it.
+  allowUnsafeInterrupts @11 :Bool;  # Module parameter of vfio_iommu_type1 and iommufd.
+  noiommu @12 :Bool;  # Devices without an IOMMU can be used (enable_unsafe_noiommu_mode).
+  disableHugepages @13 :Bool;  # Module parameter of vfio_iommu_type1.
+  iommufdContainer @14 :Bool;  # /dev/vfio/vfio is served by iommufd.
+  dmaEntryLimit @15 :UInt32 = 65535;  # Mappings that a container may hold.
 
   struct Smmu {
     # One SMMUv3.
@@ -330,17 +621,62 @@ struct World {
     canNest @9 :Bool;  # Offers VIOMMU_ALLOC.
   }
   struct Device {
-    smmu @0 :UInt32;  # Index into smmus.
-    streamId @1 :UInt32;  # Physical.
-    group @2 :UInt32;  # IOMMU group; equal numbers share one.
+    smmu @0 :UInt32;  # Its IOMMU: index into smmus, then, behind those, into vtds.
+    streamId @1 :UInt32;  # Physical; VT-d: source id.
+    group @2 :UInt32;  # IOMMU group; equal numbers share one. With functions: only its name.
     transactionBytes @3 :UInt32;
     # Bytes of one transaction on the bus: a faulting DMA makes one event for each. 0: one for each
     # 4 KiB page touched.
+    vfio @4 :Vfio;
   }
   struct Process {
     uid @0 :UInt32;
     ipcLock @1 :Bool;  # CAP_IPC_LOCK: pins are not accounted.
     memlockPages @2 :UInt64;  # RLIMIT_MEMLOCK, in 4 KiB pages.
+    rawIo @3 :Bool;  # CAP_SYS_RAWIO.
+    sysResource @4 :Bool;  # CAP_SYS_RESOURCE.
+    unborn @5 :Bool;  # Comes to life by fork.
+  }
+  struct Vtd {
+    # One VT-d unit (hw-vtd sheet 1).
+    cap @0 :UInt64;  # CAP_REG.
+    ecap @1 :UInt64;  # ECAP_REG.
+    scalable @2 :Bool;  # The driver uses scalable mode.
+    interruptRemapping @3 :Bool;  # MSI of its devices are isolated.
+    hostAddressBits @4 :UInt32;
+    didLimit @5 :UInt32;  # Domain ids 1..didLimit-1 can be given to domains.
+    iotlbEntries @6 :UInt32;  # Capacities of the model's caches; the reference has none.
+    walkCacheEntries @7 :UInt32;
+    contextCacheEntries @8 :UInt32;
+    faultRecords @9 :UInt32;  # FRCD registers.
+  }
+  struct Vfio {
+    # What vfio-pci tells of a device (vfio-type1 sheet 6).
+    name @0 :Text;  # Bus name, "0000:00:10.0".
+    resets @1 :Bool;  # DEVICE_RESET works.
+    pcie @2 :Bool;  # Has the ERR interrupt.
+    slotResets @3 :Bool;  # PCI_HOT_RESET works.
+    regions @4 :List(Region);
+    irqs @5 :List(UInt32);  # Vectors by index: INTx, MSI, MSI-X, ERR, REQ.
+    featureGet @6 :UInt64;  # Bit n: feature n can be got.
+    featureSet @7 :UInt64;  # Bit n: feature n can be set.
+  }
+  struct Region {
+    size @0 :UInt64;  # Bytes; 0: not implemented.
+    flags @1 :UInt32;  # 1 read, 2 write, 4 mmap.
+    msixMappable @2 :Bool;
+    sparse @3 :List(UInt64);  # Pairs (offset, size) that can be mapped; empty: all.
+  }
+  struct Function {
+    # One PCI function (enums: PciFunction in world.h).
+    rid @0 :UInt32;  # bus << 8 | devfn.
+    kind @1 :UInt32;
+    parent @2 :UInt32;  # Index into functions plus 1 of the bridge above; 0: a root bus.
+    acs @3 :Bool;
+    multifunction @4 :Bool;
+    aliasDevfn @5 :UInt32;  # plus 1; 0: none.
+    driver @6 :UInt32;
+    device @7 :UInt32;  # Index into devices plus 1; 0: none.
   }
 }
 

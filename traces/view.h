@@ -18,11 +18,11 @@ struct DeviceRow {
   using W = typename D::W;
   static constexpr const char* kName = "device";
   W key{0};   // index into World::devices, plus 1
-  W smmu{0};  // index into World::smmus
-  W sid{0};   // physical stream id
+  W smmu{0};  // its IOMMU: index into World::smmus, then World::vtds
+  W sid{0};   // physical stream id; VT-d: source id
   W group{0};
-  W context{0};      // ordinal of the owning context; 0: not bound
-  W object{0};       // its DEVICE object; 0: not bound
+  W context{0};      // ordinal of the owning context or container; 0: nobody owns its DMA
+  W object{0};       // its DEVICE object; 0: not bound to an iommufd
   W attached{0};     // HWPT (paging or nested) in force; 0: blocked
   W eventViommu{0};  // where its stage-1 faults go, set at attach; 0: the host's log
   W eventVirtId{0};  // stream id that those carry (rule eventVsidFrozenAtAttach)
@@ -34,6 +34,8 @@ struct DeviceRow {
   }
 };
 
+// An IOAS, or the address space of a VFIO type1 container: ObjectKey(container ordinal, 1), there
+// from SET_IOMMU until its last group leaves. Contexts and containers share one count of ordinals.
 template <class D>
 struct IoasRow {
   using W = typename D::W;
@@ -46,7 +48,9 @@ struct IoasRow {
   }
 };
 
-// HWPT_PAGING: an I/O page table that the host owns.
+// HWPT_PAGING, or an IOMMU domain of a container (ids from 2, the lowest free one): an I/O page
+// table that the host owns. vmid != 0: second-stage tables, tagged by a VMID (SMMUv3) or a domain
+// id (VT-d).
 template <class D>
 struct HwptRow {
   using W = typename D::W;
@@ -55,7 +59,7 @@ struct HwptRow {
   W users{0};  // vIOMMUs made from it, plus devices attached to it
   W ioas{0};
   W smmu{0};
-  W nestParent{0};  // 1: stage 2, tagged by vmid; 0: stage 1, tagged by asid (vmid 0)
+  W nestParent{0};  // 1: guests' stage 1 can stand on it
   W automatic{0};   // 1: made by an attach to an IOAS, freed with its last detach
   W allowPasid{0};  // made with the PASID flag
   W vmid{0};
@@ -147,18 +151,24 @@ struct AreaRow {
   W backing{0}, offset{0};    // memory of its first byte; 0: not pinned
   W rights{0};                // Rights
   W account{0};               // AccountRow charged for its pins; 0: nobody (CAP_IPC_LOCK)
-  W pinned{0};                // 4 KiB pages pinned and charged for it
+  // 4 KiB pages that it pins and that no earlier area of the same `pages` has pinned.
+  W pinned{0};
+  // The pages that IOAS_COPY shares: ordinal, in the World, of the map that made them, from 1.
+  W pages{0};
+  W file{0};          // IOAS_MAP_FILE: backing of the file (then va is an offset into it); else 0
+  W vaddrInvalid{0};  // type1: 1: UNMAP_DMA with VADDR has taken its user address
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("space", r.space...), f("first", r.first...), f("last", r.last...);
     f("mapFirst", r.mapFirst...), f("mapLast", r.mapLast...);
     f("process", r.process...), f("va", r.va...);
     f("backing", r.backing...), f("offset", r.offset...), f("rights", r.rights...);
-    f("account", r.account...), f("pinned", r.pinned...);
+    f("account", r.account...), f("pinned", r.pinned...), f("pages", r.pages...);
+    f("file", r.file...), f("vaddrInvalid", r.vaddrInvalid...);
   }
 };
 
-// A VMID (asid 0) or a host ASID (vmid 0) in use. key: TagKey(smmu, vmid, asid).
+// A VMID or domain id (asid 0) or a host ASID (vmid 0) in use. key: TagKey(smmu, vmid, asid).
 template <class D>
 struct TagRow {
   using W = typename D::W;
@@ -211,14 +221,17 @@ struct RetainedRow {
   }
 };
 
-// Whose locked memory is counted: one row a uid (accounting per user).
+// Whose locked memory is counted: one row a uid (accounting per user), and one row a process that
+// was ever charged for itself (accounting per process, type1).
 template <class D>
 struct AccountRow {
   using W = typename D::W;
   static constexpr const char* kName = "account";
-  W key{0};     // uid, plus 1
+  W key{0};     // uid, plus 1; of a process: 2^32 + index, plus 1
   W pinned{0};  // 4 KiB pages charged
-  W limit{0};   // largest memlockPages among the processes of that uid
+  // Largest memlockPages among the processes of that uid; of that process (with CAP_IPC_LOCK: all
+  // ones). Lowered by setrlimit: not below what is pinned.
+  W limit{0};
   template <class F, class... R>
   static void Each(F&& f, R&... r) {
     f("key", r.key...), f("pinned", r.pinned...), f("limit", r.limit...);

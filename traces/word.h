@@ -5,10 +5,13 @@
 #ifndef TWINWALK_TRACES_WORD_H_
 #define TWINWALK_TRACES_WORD_H_
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -45,21 +48,19 @@ class Choices {
 // Orders and compares rows by their fields, as their visitor lists them.
 // A Row has: static constexpr const char* kName; template <class F, class... R>
 // static void Each(F&& f, R&... rows), which calls f("field", rows.field...) for each field.
+// Concrete rows are nothing but words, so that comparing these is comparing the fields.
 struct RowLess {
   template <class Row>
   bool operator()(const Row& a, const Row& b) const {
-    int order = 0;
-    Row::Each(
-        [&](const char*, const auto& x, const auto& y) {
-          if (order == 0 && x != y) order = x < y ? -1 : 1;
-        },
-        a, b);
-    return order < 0;
+    static_assert(std::is_trivially_copyable_v<Row> && sizeof(Row) % sizeof(uint64_t) == 0);
+    const auto* x = reinterpret_cast<const uint64_t*>(&a);
+    const auto* y = reinterpret_cast<const uint64_t*>(&b);
+    return std::lexicographical_compare(x, x + sizeof(Row) / 8, y, y + sizeof(Row) / 8);
   }
 };
 template <class Row>
 bool SameRow(const Row& a, const Row& b) {
-  return !RowLess()(a, b) && !RowLess()(b, a);
+  return std::memcmp(&a, &b, sizeof(Row)) == 0;
 }
 
 // Rows with a unique `key`. Pointers stay valid until their own row is erased.
@@ -183,6 +184,18 @@ class ConcreteIntervals {
          it != rows_.end() && it->first.first == space && it->second.first <= last;)
       it = p(it->second) ? rows_.erase(it) : std::next(it);
   }
+  // The same rows, moved into a container of their own.
+  template <class P>
+  ConcreteIntervals TakeOverlapping(uint64_t space, uint64_t first, uint64_t last, P&& p) {
+    ConcreteIntervals taken;
+    for (auto it = From(space, first);
+         it != rows_.end() && it->first.first == space && it->second.first <= last;) {
+      auto next = std::next(it);
+      if (p(it->second)) taken.rows_.insert(rows_.extract(it));
+      it = next;
+    }
+    return taken;
+  }
   template <class P>
   bool Any(P&& p) const {
     for (const auto& [key, row] : rows_)
@@ -230,10 +243,13 @@ class ConcreteIntervals {
 template <class Row>
 class ConcreteBag {
  public:
-  void Insert(const Row& row) { rows_.insert(row); }
+  void Insert(const Row& row) {
+    const auto at = std::lower_bound(rows_.begin(), rows_.end(), row, RowLess());
+    if (at == rows_.end() || RowLess()(row, *at)) rows_.insert(at, row);
+  }
   // Insert when c holds, without a case split.
   void InsertIf(bool c, const Row& row) {
-    if (c) rows_.insert(row);
+    if (c) Insert(row);
   }
   template <class P>
   bool Any(P&& p) const {
@@ -248,17 +264,17 @@ class ConcreteBag {
   // f(row) writes fields of row only; no case split inside (use Sel).
   template <class P, class F>
   void UpdateWhere(P&& p, F&& f) {
-    std::vector<Row> changed;
-    for (auto it = rows_.begin(); it != rows_.end();) {
-      if (!p(*it)) {
-        ++it;
-        continue;
-      }
-      changed.push_back(*it);
-      f(changed.back());
-      it = rows_.erase(it);
-    }
-    rows_.insert(changed.begin(), changed.end());
+    for (Row& row : rows_)
+      if (p(row)) f(row);
+    std::sort(rows_.begin(), rows_.end(), RowLess());
+    rows_.erase(std::unique(rows_.begin(), rows_.end(), SameRow<Row>), rows_.end());
+  }
+  // f(row) for each row of this kind. REQUIRES: `kind` is the first member of Row.
+  template <class F>
+  void EachOfKind(uint64_t kind, F&& f) const {
+    auto row = std::lower_bound(rows_.begin(), rows_.end(), kind,
+                                [](const Row& r, uint64_t k) { return r.kind < k; });
+    for (; row != rows_.end() && row->kind == kind; ++row) f(*row);
   }
   template <class F>
   void EachIndex(F&& f) const {
@@ -268,7 +284,7 @@ class ConcreteBag {
   void Clear() { rows_.clear(); }
 
  private:
-  std::set<Row, RowLess> rows_;
+  std::vector<Row> rows_;  // ascending: a scan is what is done most
 };
 
 // The domain itself. An instance is passed by reference: no globals, also not in proofs.
@@ -292,6 +308,12 @@ class Concrete {
   static auto Merged(F&& f) {
     return f();
   }
+  // f(), of which whoever goes on needs to know the contract only. In a proof it is shown on each
+  // path of f, and then stands for f. f returns a struct with `Each`; it writes nothing.
+  template <class F, class C>
+  static auto ByContract(F&& f, C&&, const char*) {
+    return f();
+  }
   // A contract of a sub-computation, required where it is made; and, after Merged, the same fact
   // used about the joined result. Concretely both abort when they do not hold.
   void Require(B holds, const char* what) {
@@ -301,19 +323,24 @@ class Concrete {
     if (!holds) Broken(what);
   }
   // Null ("use present memory"), or one of the rows for which p holds: the permitted-outcome rule.
+  // Only rows of this kind are looked at.
   template <class Row, class P>
-  const Row* Choose(const ConcreteBag<Row>& bag, P&& p) {
-    std::vector<const Row*> candidates{nullptr};
-    bag.EachIndex([&](bool, const Row& row) {
-      if (p(row)) candidates.push_back(&row);
+  const Row* Choose(const ConcreteBag<Row>& bag, W kind, P&& p) {
+    int candidates = 1;
+    bag.EachOfKind(kind, [&](const Row& row) { candidates += p(row) ? 1 : 0; });
+    int chosen = choices_.Pick(candidates);
+    if (chosen == 0) return nullptr;
+    const Row* found = nullptr;
+    bag.EachOfKind(kind, [&](const Row& row) {
+      if (p(row) && --chosen == 0) found = &row;
     });
-    return candidates[choices_.Pick(static_cast<int>(candidates.size()))];
+    return found;
   }
   // The same as a value: `otherwise`, or f(row) of one of the rows for which p holds. In a proof no
   // case split: a fresh word says which place it is, and the structs are joined field by field.
   template <class Row, class P, class T, class F>
-  T ChooseValue(const ConcreteBag<Row>& bag, P&& p, const T& otherwise, F&& f) {
-    const Row* row = Choose(bag, p);
+  T ChooseValue(const ConcreteBag<Row>& bag, W kind, P&& p, const T& otherwise, F&& f) {
+    const Row* row = Choose(bag, kind, p);
     return row == nullptr ? otherwise : f(*row);
   }
   // The lowest word w in first..last for which used(w) is false (in a proof: any such word; its
