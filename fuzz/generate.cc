@@ -153,6 +153,7 @@ VfioConfig RandomVfio(Random& random, size_t index) {
   VfioConfig vfio;
   vfio.name = "0000:00:0" + std::to_string(index) + ".0";
   vfio.resets = random.OneIn(2), vfio.pcie = random.OneIn(2), vfio.slotResets = random.OneIn(4);
+  vfio.slotResetFails = random.OneIn(16);
   vfio.regions[0] = {0x4000, 7, random.OneIn(4), {}};
   if (random.OneIn(4)) vfio.regions[0].sparse = {{0, 0x1000}, {0x2000, 0x1000}};
   vfio.regions[7] = {0x100, 3, false, {}};

@@ -111,7 +111,7 @@ Outcome PciHotReset(Stack* stack, OpenFile* file, const Op& op) {
                             : std::find(given.begin(), given.end(), one.group) != given.end();
     if (!owned) return Fail(EINVAL);
   }
-  return Outcome();
+  return Fail(device.config.vfio.slotResetFails ? ENOTTY : 0);
 }
 
 }  // namespace twinwalk::model

@@ -186,7 +186,7 @@ Outcome Shell::DoHotReset(const Op& op, const File& file) {
                             : std::find(given.begin(), given.end(), f.group) != given.end();
     if (!owned) return Error(EINVAL);
   }
-  return Outcome();
+  return vfio_devices_[file.device].config().slotResetFails ? Error(ENOTTY) : Outcome();
 }
 
 // ---- Regions ------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@
 namespace twinwalk {
 namespace {
 
-constexpr uint16_t kEperm = 1, kEinval = 22, kEnospc = 28;
+constexpr uint16_t kEperm = 1, kEinval = 22, kEnotty = 25, kEnospc = 28;
 // What the emulator's intel-iommu told where it was asked (caching-mode, device-iotlb on).
 constexpr uint64_t kQemuCap = 0x80d2008c222f0686, kQemuEcap = 0xf00f4e;
 constexpr uint64_t kQemuScalableEcap = 0x480080f00f4e;
@@ -243,6 +243,9 @@ void ImportFacts::Ioctl(const Op& op, std::optional<uint32_t> device) {
   } else if (op.kind == OpKind::kVfioPciHotResetInfo && (err == 0 || err == kEnospc)) {
     vfio.slotResets = true;
     Told("slot " + number);
+  } else if (op.kind == OpKind::kVfioPciHotReset && err == kEnotty) {
+    vfio.slotResetFails = true;
+    Told("slot fails " + number);
   } else if (op.kind == OpKind::kVfioDeviceFeature) {
     Feature(*device, op);
   }

@@ -99,6 +99,7 @@ std::string ReadVfio(schema::World::Vfio::Reader from, VfioConfig* vfio) {
   vfio->name.assign(from.getName().begin(), from.getName().size());
   vfio->resets = from.getResets(), vfio->pcie = from.getPcie();
   vfio->slotResets = from.getSlotResets();
+  vfio->slotResetFails = from.getSlotResetFails();
   const auto regions = from.getRegions();  // each call counts against the traversal limit
   const auto irqs = from.getIrqs();
   if (regions.size() > kMaxRegions || irqs.size() > kMaxIrqIndexes)
@@ -115,6 +116,7 @@ std::string ReadVfio(schema::World::Vfio::Reader from, VfioConfig* vfio) {
 void BuildVfio(const VfioConfig& vfio, schema::World::Vfio::Builder to) {
   to.setName(capnp::Text::Reader(vfio.name.c_str(), vfio.name.size()));
   to.setResets(vfio.resets), to.setPcie(vfio.pcie), to.setSlotResets(vfio.slotResets);
+  to.setSlotResetFails(vfio.slotResetFails);
   auto regions = to.initRegions(static_cast<uint32_t>(vfio.regions.size()));
   for (uint32_t i = 0; i < vfio.regions.size(); ++i) {
     const RegionConfig& region = vfio.regions[i];

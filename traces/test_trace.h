@@ -128,7 +128,7 @@ inline World RandomWorld(std::mt19937_64& random) {
     VfioConfig& vfio = device.vfio;
     vfio.name = RandomBytes(random, 12);
     vfio.resets = random() % 2 == 0, vfio.pcie = random() % 2 == 0;
-    vfio.slotResets = random() % 2 == 0;
+    vfio.slotResets = random() % 2 == 0, vfio.slotResetFails = random() % 2 == 0;
     vfio.featureGet = RandomWord(random), vfio.featureSet = RandomWord(random);
     vfio.regions.resize(random() % 11);
     for (RegionConfig& region : vfio.regions) {

@@ -655,11 +655,12 @@ struct World {
     name @0 :Text;  # Bus name, "0000:00:10.0".
     resets @1 :Bool;  # DEVICE_RESET works.
     pcie @2 :Bool;  # Has the ERR interrupt.
-    slotResets @3 :Bool;  # PCI_HOT_RESET works.
+    slotResets @3 :Bool;  # PCI_HOT_RESET is offered.
     regions @4 :List(Region);
     irqs @5 :List(UInt32);  # Vectors by index: INTx, MSI, MSI-X, ERR, REQ.
     featureGet @6 :UInt64;  # Bit n: feature n can be got.
     featureSet @7 :UInt64;  # Bit n: feature n can be set.
+    slotResetFails @8 :Bool;  # The reset is offered and ends in ENOTTY.
   }
   struct Region {
     size @0 :UInt64;  # Bytes; 0: not implemented.

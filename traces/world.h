@@ -58,10 +58,11 @@ struct RegionConfig {
 
 // What vfio-pci tells of a device (vfio-type1 sheet 6): told, not judged.
 struct VfioConfig {
-  std::string name;         // bus name, "0000:00:10.0"; GROUP_GET_DEVICE_FD asks for it
-  bool resets = false;      // DEVICE_RESET works
-  bool pcie = false;        // has the ERR interrupt
-  bool slotResets = false;  // PCI_HOT_RESET works: its slot or bus can be reset
+  std::string name;             // bus name, "0000:00:10.0"; GROUP_GET_DEVICE_FD asks for it
+  bool resets = false;          // DEVICE_RESET works
+  bool pcie = false;            // has the ERR interrupt
+  bool slotResets = false;      // its slot or bus can be reset: PCI_HOT_RESET is offered
+  bool slotResetFails = false;  // ... and ends in ENOTTY, because the link does not come back
   std::vector<RegionConfig> regions{9};       // BAR0..5, ROM, CONFIG, VGA, device specific
   std::vector<uint32_t> irqs{0, 0, 0, 0, 1};  // vectors: INTx, MSI, MSI-X, ERR, REQ
   // VFIO_DEVICE_FEATURE: bit n of each: feature n can be got, set (PROBE answers by these).

@@ -28,7 +28,8 @@ void EachDeviceMember(Config& c, F&& f) {
   f("smmu", c.smmu), f("streamId", c.streamId), f("group", c.group);
   f("transactionBytes", c.transactionBytes);
   f("name", c.vfio.name), f("resets", c.vfio.resets), f("pcie", c.vfio.pcie);
-  f("slotResets", c.vfio.slotResets), f("regions", c.vfio.regions), f("irqs", c.vfio.irqs);
+  f("slotResets", c.vfio.slotResets), f("slotResetFails", c.vfio.slotResetFails);
+  f("regions", c.vfio.regions), f("irqs", c.vfio.irqs);
   f("featureGet", c.vfio.featureGet), f("featureSet", c.vfio.featureSet);
 }
 template <class Config, class F>
