@@ -234,7 +234,9 @@ state.cc state.h
 sym.cc sym.h sym_test.cc
 term.cc term.h
 theorem.cc theorem.h
+walk_rows.h
 walks.cc walks.h
+walks_vtd.cc walks_vtd.h walks_vtd_test.cc
 """.split()
 
 FUZZ = """
@@ -259,6 +261,7 @@ shrink.cc shrink.h shrink_test.cc
 trace_fuzzer.cc
 walk_fuzzer.cc
 walk_image.cc walk_image.h walk_image_test.cc
+walk_image_vtd.cc walk_image_vtd.h walk_image_vtd_test.cc
 """.split()
 
 REPORTS = """

@@ -21,7 +21,8 @@ bool Grower::MakeProcess(Step step, Op* op, Step* missing) {
   switch (step) {
     case Step::kWrite: {
       int file = Choose(random_->OneIn(2) ? Role::kEventFd : Role::kVfioDeviceFd);
-      if (file == kNone) file = Choose(random_->OneIn(2) ? Role::kFaultFd : Role::kEventFd);
+      if (file == kNone && random_->OneIn(2)) file = Choose(Role::kFaultFd);
+      if (file == kNone) file = Choose(Role::kEventFd);
       if (file == kNone) return Need(Step::kEventfd, missing);
       op->kind = OpKind::kWrite;
       op->process = scene_->things()[file].process;

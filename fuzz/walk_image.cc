@@ -23,20 +23,19 @@ std::string Format(const char* format, uint64_t a, uint64_t b = 0, uint64_t c = 
 
 }  // namespace
 
-uint8_t WalkImage::Bytes::Byte() {
+uint8_t ImageBytes::Byte() {
   if (left == 0) return 0;
   --left;
   return *at++;
 }
 
-uint64_t WalkImage::Bytes::Word() {
+uint64_t ImageBytes::Word() {
   uint64_t word = 0;
   for (int i = 0; i < 64; i += 8) word |= uint64_t{Byte()} << i;
   return word;
 }
 
-// Mostly one of the first four entries; otherwise near an end or the middle of a table.
-uint32_t WalkImage::Slot(uint8_t byte) {
+uint32_t TableSlot(uint8_t byte) {
   static constexpr uint32_t kBases[] = {0, 4, 252, 508, 1020, 2044, 4092, 8188};
   return byte < 192 ? byte & 3 : kBases[byte >> 3 & 7] + (byte & 7);
 }
@@ -64,7 +63,7 @@ WalkImage::WalkImage(const uint8_t* data, size_t size) {
   for (uint8_t i = 0; i <= queries; ++i) MakeQuery(&in);
   for (size_t i = 0; in.left > 0 && i < kMaxWords; ++i) {
     const uint64_t page = Page(in.Byte());
-    const uint32_t slot = Slot(in.Byte());
+    const uint32_t slot = TableSlot(in.Byte());
     Put(page + 8 * slot, Fold(in.Word()));
   }
 }
@@ -169,7 +168,7 @@ void WalkImage::MakeQuery(Bytes* in) {
   const int bits = (granule & 3) == 1 ? 14 : (granule & 3) == 2 ? 16 : 12;
   uint64_t address = in->Byte();
   for (int shift = bits, level = 0; level < 4 && shift < 60; ++level, shift += bits - 3)
-    address |= (Slot(in->Byte()) & ((uint64_t{1} << (bits - 3)) - 1)) << shift;
+    address |= (TableSlot(in->Byte()) & ((uint64_t{1} << (bits - 3)) - 1)) << shift;
   if ((granule & 0x30) == 0x10) address |= 0xffff000000000000;
   if ((granule & 0x30) == 0x20) address |= 0xffffff8000000000;
   if (granule >= 0xf0)

@@ -16,6 +16,16 @@
 
 namespace twinwalk::fuzz {
 
+// The bytes that are left; zeroes when there are none.
+struct ImageBytes {
+  const uint8_t* at;
+  size_t left;
+  uint8_t Byte();
+  uint64_t Word();
+};
+// An index into a table, mostly one of the first four; otherwise near an end or the middle.
+uint32_t TableSlot(uint8_t byte);
+
 class WalkImage : public WalkMemory {
  public:
   // Any bytes make an image.
@@ -29,20 +39,13 @@ class WalkImage : public WalkMemory {
   std::string Text() const;
 
  private:
-  // The bytes that are left; zeroes when there are none.
-  struct Bytes {
-    const uint8_t* at;
-    size_t left;
-    uint8_t Byte();
-    uint64_t Word();
-  };
+  using Bytes = ImageBytes;
   void MakeRegs(Bytes* in);
   void MakeStream(Bytes* in, uint32_t sid);
   void MakeContext(Bytes* in, const std::vector<uint64_t>& offsets, uint64_t address);
   void MakeQuery(Bytes* in);
   static uint64_t Fold(uint64_t word);
   static uint64_t Page(uint64_t bits);
-  static uint32_t Slot(uint8_t byte);
   void Put(uint64_t address, uint64_t word) { words_[address] = word; }
 
   SmmuRegs regs_;

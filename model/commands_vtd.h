@@ -130,7 +130,7 @@ VtdInvalidation<D> DecodeVtdInvalidation(const std::array<typename D::W, 4>& wor
   B legal = known0 != W(0) && (w0 & ~known0) == W(0) && (w1 & ~known1) == W(0) &&
             KnownGranularity<D>(type, D::Sel(is(kWait), waits, g));
   if (wide) {
-    legal = legal && ((word[2] == W(0) && word[3] == W(0)) || is(kPageResponse));
+    legal = legal && word[2] == W(0) && word[3] == W(0);
   } else {
     legal = legal && narrow;
   }

@@ -1,5 +1,5 @@
 // How VT-d structures are read: root, context and PASID entries, second-stage entries. Pure
-// templates over a domain, compared with the reference for all words (proofs/walks.cc).
+// templates over a domain, compared with the reference for all words (proofs/walks_vtd.cc).
 //
 // "sheet" is the VT-d fact sheet; numbers are its sections.
 #ifndef TWINWALK_MODEL_DECODE_VTD_H_

@@ -3,7 +3,8 @@
 #include "model/commands_smmuv3.h"
 #include "model/decode_smmuv3.h"
 #include "model/tables_smmuv3.h"
-#include "proofs/sym.h"
+#include "proofs/walk_rows.h"
+#include "proofs/walks_vtd.h"
 #include "reference/cache_smmuv3.h"
 #include "reference/decode_smmuv3.h"
 #include "traces/world.h"
@@ -23,14 +24,6 @@ std::array<W, 6> Words(const Idr& idr) {
   std::array<W, 6> words;
   for (size_t i = 0; i < 6; ++i) words[i] = uint64_t{idr[i]};
   return words;
-}
-
-// Rows are told apart by what is equal; a canary says that they never are.
-void Same(Explorer* e, const char* field, const B& when, const W& ours, const W& theirs) {
-  e->Prove(field, field, !when || ours == theirs);
-}
-void Canary(Explorer* e, const W& ours, const W& theirs) {
-  e->Prove("canary: differs", "", ours != theirs);
 }
 
 void CompareDescriptors(Explorer* e, const Descriptor<Sym>& ours, const Descriptor<Sym>& theirs) {
@@ -132,29 +125,6 @@ void CompareCovers(Explorer* e, bool ril) {
   e->Prove("canary: nothing must go", "", !must);
 }
 
-// One page of a table, written by the model's writer: what was there before is arbitrary.
-class OneTable {
- public:
-  explicit OneTable(Explorer* e) : explorer_(e) {}
-  W Read(const W& address) {
-    W value = explorer_->Fresh("entry");
-    read = address, old = value;
-    return value;
-  }
-  void Write(const W& address, const W& value) { writes.emplace_back(address, value); }
-  W NewTable() {
-    if (explorer_->Fork(2) == 1) return 0;
-    fresh = explorer_->Fresh("frame", 0x0000fffffffff000);
-    explorer_->Assume(fresh != W(0));
-    return fresh;
-  }
-  W read, old, fresh;
-  std::vector<std::pair<W, W>> writes;
-
- private:
-  Explorer* explorer_;
-};
-
 // Stage 2 of the model, read by the reference: after the step the entry says what was to be mapped,
 // a link leads to the fresh table, nothing that was in use is touched, and one word at most is
 // written.
@@ -233,6 +203,7 @@ std::vector<TheoremRow> ProveWalks() {
   for (int level = 1; level <= 3; ++level)
     add("ClearStep level " + std::to_string(level), "one entry, every word", Shape::kRefines,
         [&](Explorer* e) { RefineClear(e, level); });
+  AddVtdWalks(&rows);
   return rows;
 }
 

@@ -44,7 +44,7 @@ struct VtdAnswer {
   bool operator==(const VtdAnswer&) const = default;
 };
 
-// ---- Pure parts, over a domain D: the rows of proofs/walks.cc
+// ---- Pure parts, over a domain D: the rows of proofs/walks_vtd.cc
 // ------------------------------------
 
 // Legacy root or scalable root half, context entry and PASID entry, decoded (hw-vtd sheet 2).
