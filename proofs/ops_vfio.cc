@@ -107,9 +107,7 @@ B RunCloseContext(OpRun* r) {
 
 std::vector<OpProof> VfioOpProofs() {
   Bounds attach;  // below the base bounds: what pins cost here grows steeply with areas
-  attach.devices = attach.hwpts = attach.areas = 2;
-  attach.nesteds = attach.viommus = attach.vdevices = attach.veventqs = 1;
-  attach.retained = 1;
+  attach.areas = 1;
   return {
       {"bind_iommufd", OpKind::kBindIommufd, {}, RunBind},
       {"attach_iommufd_pt", OpKind::kAttachIommufdPt, attach, RunAttach, false, false, true},
