@@ -27,6 +27,7 @@ Outcome Shell::DoLife(const Op& op) {
     File file;
     file.kind = FileKind::kEventfd;
     file.counter = op.eventfd.initval;
+    file.semaphore = (op.eventfd.flags & 1) != 0;
     out.fd = processes_.Open(op.process, file);
     return out;
   }
@@ -78,11 +79,12 @@ void Shell::SetMemlock(size_t process, uint64_t pages) {
 Outcome Shell::DoEventfdRead(const Op& op, File* file) {
   if (op.read.count < kCounterBytes) return Error(EINVAL);
   if (file->counter == 0) return Error(EAGAIN);
+  const uint64_t taken = file->semaphore ? 1 : file->counter;
+  file->counter -= taken;  // also when the user does not get it
   if (op.read.bufWritable < kCounterBytes) return Error(EFAULT);
   Outcome out;
-  out.out.assign(reinterpret_cast<const char*>(&file->counter), kCounterBytes);
+  out.out.assign(reinterpret_cast<const char*>(&taken), kCounterBytes);
   out.ret = kCounterBytes;
-  file->counter = 0;
   return out;
 }
 

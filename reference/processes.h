@@ -41,6 +41,7 @@ struct File {
   uint32_t group = 0;                // kGroup: its number
   bool noiommu = false;              // kGroup: of devices without IOMMU
   uint64_t counter = 0;              // kEventfd
+  bool semaphore = false;            // kEventfd: a read takes one
   uint64_t veventq = 0;              // kVeventq: object key
   uint64_t fault = 0;                // kFault: object key
   uint64_t backing = 0, length = 0;  // kMemfd
