@@ -93,7 +93,8 @@ Outcome PciHotReset(Stack* stack, OpenFile* file, const Op& op) {
   if (!device.config.vfio.slotResets) return Fail(ENODEV);
   const std::vector<Concerned> all = OnBus(stack, file->device);
   if (a.count > all.size()) return Fail(EINVAL);
-  if (!CanRead(op, 12 + uint64_t{a.count} * 4) || op.blob.size() < uint64_t{a.count} * 4)
+  if (!CanRead(op, 12 + uint64_t{a.count} * 4) ||
+      std::min<size_t>(BytesBehind(op), op.blob.size()) < uint64_t{a.count} * 4)
     return Fail(EFAULT);
   std::vector<uint32_t> given;
   for (uint32_t i = 0; i < a.count; ++i) {
