@@ -215,6 +215,7 @@ walk_vtd.cc walk_vtd.h walk_vtd_test.cc
 
 PROOFS = """
 areas_perf.cc
+both_domains_test.cc
 explorer.cc explorer.h explorer_test.cc
 host.cc host.h
 invariants.cc invariants.h

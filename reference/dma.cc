@@ -62,9 +62,8 @@ bool Shell::ForEachMember(const Slice& slice, size_t limit, Stop&& stop) const {
   met_.clear();
   choices.Clear();
   Member present = Look(slice, run());
-  const std::vector<const RetainedRow<Real>*> met = met_;
   // When each candidate that it met is what it makes itself, there is no other member.
-  const bool alone = std::all_of(met.begin(), met.end(), [&](const RetainedRow<Real>* row) {
+  const bool alone = std::all_of(met_.begin(), met_.end(), [&](const RetainedRow<Real>* row) {
     const auto& made = present.out.retained;
     return std::any_of(made.begin(), made.end(),
                        [&](const RetainedRow<Real>& own) { return SameRow(own, *row); });

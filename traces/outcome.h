@@ -14,8 +14,9 @@ namespace twinwalk {
 struct Piece {
   uint64_t iova = 0;    // of the first byte
   uint32_t length = 0;  // bytes
-  uint8_t fault = 0;  // 0: reached memory; else the event number (hw-smmuv3 sheet 5), 0xff: aborted
-                      // without an event (abort STE, blocked device, R = 0)
+  // 0: reached memory; else the event number (hw-smmuv3 sheet 5) or fault reason (hw-vtd sheet 6),
+  // 0xff: aborted without a record (abort STE, blocked device, R = 0, interrupt range)
+  uint8_t fault = 0;
   uint8_t rights = 0;    // kRead | kWrite of the translation used
   uint64_t backing = 0;  // which memory (ordinal of its creation, from 1)
   uint64_t offset = 0;   // bytes into it
@@ -24,7 +25,8 @@ struct Piece {
 enum Rights : uint8_t { kRead = 1, kWrite = 2 };
 inline constexpr uint8_t kAbortedSilently = 0xff;
 
-// A fault record as hardware wrote it (hw-smmuv3 sheet 5), and where software delivered it.
+// A fault record as hardware wrote it (hw-smmuv3 sheet 5; hw-vtd sheet 6: {lo, hi, 0, 0}), and
+// where software delivered it.
 struct FaultRecord {
   uint64_t queue = 0;  // ObjectKey of the vEVENTQ; 0: the host's log; kDropped: reported to nobody
   uint32_t position = 0;            // vEVENTQ: sequence number; host log: ordinal in this World

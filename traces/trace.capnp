@@ -570,7 +570,8 @@ struct Piece {
   iova @0 :UInt64;  # Of the first byte.
   length @1 :UInt32;  # Bytes.
   fault @2 :UInt8;
-  # 0: reached memory. Else the event number (hw-smmuv3 sheet 5), 0xff: aborted without an event.
+  # 0: reached memory. Else the event number (hw-smmuv3 sheet 5) or fault reason (hw-vtd sheet 6),
+  # 0xff: aborted without a record.
   rights @3 :UInt8;  # Bit 0 read, 1 write: of the translation used.
   backing @4 :UInt64;  # Which memory: ordinal of its creation, from 1.
   offset @5 :UInt64;  # Bytes into it.
@@ -582,7 +583,7 @@ struct FaultRecord {
   # vEVENTQ: context ordinal in the high half, id in the low half. 0: the host's log. 2^64-1:
   # reported to nobody.
   position @1 :UInt32;  # vEVENTQ: sequence number. Host log: ordinal in this World.
-  word0 @2 :UInt64;  # The record (hw-smmuv3 sheet 5), stream id as delivered.
+  word0 @2 :UInt64;  # The record (hw-smmuv3 sheet 5; hw-vtd sheet 6: lo, hi).
   word1 @3 :UInt64;
   word2 @4 :UInt64;
   word3 @5 :UInt64;

@@ -38,7 +38,7 @@ struct VtdConfig {
   uint32_t iotlbEntries = 64;
   uint32_t walkCacheEntries = 16;
   uint32_t contextCacheEntries = 8;
-  uint32_t faultRecords = 8;  // FRCD registers; drained to the host's log after each Op
+  uint32_t faultRecords = 8;  // FRCD registers; drained to the host's log at each fault
   bool operator==(const VtdConfig&) const = default;
 };
 
